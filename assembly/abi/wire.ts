@@ -1,0 +1,34 @@
+// Frames between processes: fd 3 (parent and enclave) and fd 4 (nitro and enclave). Integers are big-endian.
+
+/** u32 length ‖ u8 type ‖ u32 session or ticket. */
+export const FRAME_HEADER_BYTES = 9
+
+// fd 3, parent to enclave
+export const RELAY_OPENED = 1
+export const RELAY_MESSAGE = 2
+export const RELAY_CLOSED = 3
+export const RELAY_NUDGE = 4
+// fd 3, enclave to parent (and RELAY_MESSAGE)
+export const RELAY_CLOSE = 5
+export const RELAY_ACK = 6
+
+// fd 4, enclave to nitro
+export const CONTROL_READY = 1
+export const CONTROL_NSM = 2
+export const CONTROL_COLLECT = 3
+export const CONTROL_SERVING = 4
+export const CONTROL_EPITAPH = 5
+// fd 4, nitro to enclave
+export const CONTROL_LAUNCH = 16
+export const CONTROL_ANSWER = 17
+export const CONTROL_PENDING = 18
+export const CONTROL_COLLECTED = 19
+
+/** What an enclave closes a session for; a WebSocket sees 4000 + reason. */
+export const CLOSE_HANDSHAKE = 1
+export const CLOSE_PROTOCOL = 2
+export const CLOSE_LIMIT = 3
+export const CLOSE_IDLE = 4
+export const CLOSE_GONE = 5
+export const CLOSE_NORMAL = 6
+export const CLOSE_CODE_BASE = 4000
