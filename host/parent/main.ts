@@ -1,0 +1,55 @@
+/**
+ * The parent: the only process that serves remote peers. It relays frames it cannot open and requests it cannot forge,
+ * holds no key, and may lie, lose, replay and delay: nobody relies on it for more than availability (PROTOCOLS.md 9).
+ */
+import { Socket } from 'node:net'
+import { ControlReader, encodeControl, TO_NITRO, TO_PARENT, type ToNitro, type ToParent } from '../wire/control.ts'
+import { AdminEndpoint } from './admin.ts'
+import { Gateway } from './gateway.ts'
+import { Slots } from './slots.ts'
+
+const CONTROL_FD = 3
+
+const control = new Socket({ fd: CONTROL_FD, readable: true, writable: true })
+const tell = (message: ToNitro) => void control.write(encodeControl(TO_NITRO, message))
+const slots = new Slots(tell)
+const admin = new AdminEndpoint(tell)
+let gateway: Gateway | undefined
+
+async function handle(message: ToParent): Promise<void> {
+  switch (message.type) {
+    case 'configure': {
+      await slots.listen(message.enclavesSocket, message.stepDeadlineMs)
+      gateway = new Gateway(slots, admin, { origins: message.origins, hosts: message.hosts })
+      const port = await gateway.listen(message.address, message.port)
+      return tell({ type: 'listening', port })
+    }
+    case 'slot':
+      return slots.expect(message.slot, message.token)
+    case 'enclave':
+      return slots.assign(message.slot, message.name)
+    case 'gone':
+      return slots.remove(message.slot)
+    case 'nudge':
+      return slots.nudge(message.slot)
+    case 'upload':
+      return admin.upload(message.connection, message.request)
+    case 'answer':
+      return admin.answer(message.connection, message.request, message.json)
+    case 'shutdown':
+      process.exit(0)
+  }
+}
+
+// Without nitro there is nothing to serve: the pipe's end is the parent's.
+control.on('close', () => process.exit(0))
+control.on('error', () => process.exit(1))
+
+const reader = new ControlReader(TO_PARENT)
+control.on('data', (chunk: Buffer) => {
+  for (const message of reader.push(chunk))
+    handle(message).catch((error: Error) => {
+      tell({ type: 'failed', reason: error.message })
+      setImmediate(() => process.exit(1))
+    })
+})

@@ -1,0 +1,163 @@
+/**
+ * One enclave's connection: multiplexes sessions over fd 3 of its process, measures how long it takes to answer,
+ * and slows the sessions' peers down while it does not read.
+ */
+import type { Socket } from 'node:net'
+import { MAX_RELAY_PAYLOAD, MAX_SESSIONS } from '../../assembly/abi/limits.ts'
+import {
+  CLOSE_GONE,
+  CLOSE_LIMIT,
+  FRAME_HEADER_BYTES,
+  RELAY_ACK,
+  RELAY_CLOSE,
+  RELAY_CLOSED,
+  RELAY_MESSAGE,
+  RELAY_NUDGE,
+  RELAY_OPENED,
+} from '../../assembly/abi/wire.ts'
+import { type Frame, FrameReader, writeFrameHeader } from '../wire/frame.ts'
+
+const EMPTY = new Uint8Array(0)
+
+/** What a session's WebSocket offers to the relay. */
+export type Peer = {
+  send(message: Uint8Array): void
+  close(reason: number): void
+  pause(): void
+  resume(): void
+}
+
+type SlotOptions = { stepDeadlineMs: number; onLate(waitedMs: number): void; onEnd(): void }
+
+export class Slot {
+  name: string | undefined
+  readonly #socket: Socket
+  readonly #options: SlotOptions
+  readonly #reader = new FrameReader(MAX_RELAY_PAYLOAD)
+  readonly #peers = new Map<number, Peer>()
+  #nextSession = 1
+  #unanswered = 0
+  #waitingSince = 0
+  #lateTimer: NodeJS.Timeout | undefined
+  #full = false
+  #corked = false
+  #ended = false
+
+  constructor(socket: Socket, options: SlotOptions) {
+    this.#socket = socket
+    this.#options = options
+    socket.on('data', (chunk) => this.#receive(chunk as Buffer))
+    socket.on('drain', () => this.#drained())
+    socket.on('error', () => socket.destroy())
+    socket.on('close', () => this.end())
+  }
+
+  /** Opens a session; undefined when the enclave has as many as it may. */
+  open(peer: Peer): number | undefined {
+    if (this.#ended || this.#peers.size >= MAX_SESSIONS) return undefined
+    const session = this.#nextSession++
+    this.#peers.set(session, peer)
+    this.#write(RELAY_OPENED, session, EMPTY)
+    if (this.#full) peer.pause()
+    return session
+  }
+
+  message(session: number, message: Uint8Array): void {
+    if (this.#peers.has(session)) this.#write(RELAY_MESSAGE, session, message)
+  }
+
+  closed(session: number): void {
+    if (this.#peers.delete(session)) this.#write(RELAY_CLOSED, session, EMPTY)
+  }
+
+  nudge(): void {
+    this.#write(RELAY_NUDGE, 0, EMPTY)
+  }
+
+  end(): void {
+    if (this.#ended) return
+    this.#ended = true
+    clearTimeout(this.#lateTimer)
+    this.#socket.destroy()
+    for (const peer of this.#peers.values()) peer.close(CLOSE_GONE)
+    this.#peers.clear()
+    this.#options.onEnd()
+  }
+
+  #write(type: number, session: number, payload: Uint8Array): void {
+    if (this.#ended) return
+    if (!this.#corked) {
+      this.#corked = true
+      this.#socket.cork()
+      process.nextTick(() => {
+        this.#corked = false
+        this.#socket.uncork()
+      })
+    }
+    const header = new Uint8Array(FRAME_HEADER_BYTES)
+    writeFrameHeader(header, 0, type, session, payload.length)
+    this.#socket.write(header)
+    if (payload.length > 0 && !this.#socket.write(payload)) this.#filled()
+    if (this.#unanswered++ === 0) this.#startWaiting()
+  }
+
+  #receive(chunk: Uint8Array): void {
+    try {
+      for (const frame of this.#reader.push(chunk)) this.#frame(frame)
+    } catch {
+      this.end()
+    }
+  }
+
+  #frame(frame: Frame): void {
+    switch (frame.type) {
+      case RELAY_MESSAGE:
+        this.#peers.get(frame.id)?.send(frame.payload)
+        return
+      case RELAY_CLOSE: {
+        const peer = this.#peers.get(frame.id)
+        if (this.#peers.delete(frame.id)) peer?.close(frame.payload[0] ?? CLOSE_LIMIT)
+        return
+      }
+      case RELAY_ACK:
+        return this.#acknowledged(frame.payload)
+      default:
+        throw new RangeError(`frame type ${frame.type}`)
+    }
+  }
+
+  #acknowledged(payload: Uint8Array): void {
+    const handled = payload.length === 4 ? new DataView(payload.buffer, payload.byteOffset).getUint32(0) : 0
+    this.#unanswered = Math.max(0, this.#unanswered - handled)
+    clearTimeout(this.#lateTimer)
+    this.#lateTimer = undefined
+    if (this.#unanswered > 0) this.#startWaiting()
+  }
+
+  // One step has the deadline; each acknowledgement ends a step, so the clock starts again with it.
+  #startWaiting(): void {
+    this.#waitingSince = performance.now()
+    this.#armLate(this.#options.stepDeadlineMs)
+  }
+
+  #armLate(afterMs: number): void {
+    this.#lateTimer = setTimeout(() => {
+      this.#options.onLate(Math.round(performance.now() - this.#waitingSince))
+      this.#armLate(LATE_AGAIN_MS)
+    }, afterMs)
+  }
+
+  #filled(): void {
+    if (this.#full) return
+    this.#full = true
+    for (const peer of this.#peers.values()) peer.pause()
+  }
+
+  #drained(): void {
+    this.#full = false
+    for (const peer of this.#peers.values()) peer.resume()
+  }
+}
+
+/** A slot that stays silent is reported again at this pace, should nitro have found it merely starved of CPU. */
+const LATE_AGAIN_MS = 20
