@@ -1,0 +1,88 @@
+import { randomBytes } from 'node:crypto'
+import { CompactSign, UnsecuredJWT } from 'jose'
+import t from 'tap'
+import type { Request } from '../../host/control/actions.ts'
+import { genesisDigest } from '../../host/control/genesis.ts'
+import { rawPublicKey, thumbprint } from '../../host/control/keys.ts'
+import { authoriseRequest, ReplayGuard, signRequest } from '../../host/control/request.ts'
+import { newGenesis, newKey } from '../kit/genesis.ts'
+
+const NOW = Date.parse('2026-01-01T00:00:00Z')
+const describe: Request = { action: 'describe-enclaves', parameters: { metadata: false } }
+const { genesis, operator, auditor } = newGenesis()
+const audience = { genesis: genesisDigest(genesis), host: genesis.hostId }
+const authorise = (jws: string, now = NOW, guard = new ReplayGuard()) =>
+  authoriseRequest(jws, genesis, audience, guard, now)
+const signed = (request: Request = describe, key = operator, aud = audience, now = NOW) =>
+  signRequest(key, aud, request, now, randomBytes(16))
+
+t.test('accepts a request of the operator, and says who asked', async (t) => {
+  const request = await authorise(await signed())
+  t.match(request, { action: 'describe-enclaves', role: 'operator', kid: thumbprint(rawPublicKey(operator)) })
+})
+
+t.test('rejects a request that is made twice, and accepts the next one', async (t) => {
+  const guard = new ReplayGuard()
+  const jws = await signed()
+  await authorise(jws, NOW, guard)
+  await t.rejects(authorise(jws, NOW, guard), { code: 'ERR_ADMIN_REPLAY' })
+  await t.rejects(authorise(`${jws}`, NOW + 299_000, guard), { code: 'ERR_ADMIN_REPLAY' })
+  await authorise(await signed(), NOW, guard)
+})
+
+t.test('rejects another host and another genesis', async (t) => {
+  const code = { code: 'ERR_ADMIN_AUDIENCE' }
+  await t.rejects(authorise(await signed(describe, operator, { ...audience, host: 'i-0000000000000000f' })), code)
+  await t.rejects(authorise(await signed(describe, operator, { ...audience, genesis: '0'.repeat(96) })), code)
+})
+
+t.test('accepts until it expires and rejects a second later; clocks may differ by a minute', async (t) => {
+  const jws = await signed()
+  await authorise(jws, NOW + 300_000)
+  await t.rejects(authorise(jws, NOW + 301_000), { code: 'ERR_ADMIN_EXPIRED' })
+  await authorise(jws, NOW - 60_000)
+  await t.rejects(authorise(jws, NOW - 61_000), { code: 'ERR_ADMIN_EXPIRED' })
+})
+
+t.test('rejects a key without office, and an action beyond the role', async (t) => {
+  await t.rejects(authorise(await signed(describe, newKey())), { code: 'ERR_ADMIN_KEY' })
+  const stop: Request = { action: 'terminate-enclave', parameters: { all: true } }
+  await authorise(await signed(stop, operator))
+  await t.rejects(authorise(await signed(stop, auditor)), { code: 'ERR_ADMIN_ROLE' })
+})
+
+t.test('rejects every changed character of a request', async (t) => {
+  const jws = await signed()
+  for (let i = 0; i < jws.length - 1; i += 3) {
+    const swapped = jws[i] === 'A' ? 'B' : 'A'
+    await t.rejects(authorise(jws.slice(0, i) + swapped + jws.slice(i + 1)), `character ${i}`)
+  }
+})
+
+const kid = thumbprint(rawPublicKey(operator))
+const payload = { aud: audience, iat: NOW / 1000, exp: NOW / 1000 + 300, nonce: '0'.repeat(32), ...describe }
+const make = (header: object, body: object) =>
+  new CompactSign(new TextEncoder().encode(JSON.stringify(body))).setProtectedHeader(header as never).sign(operator)
+const header = { alg: 'EdDSA', typ: 'wasmclave-admin+jws', kid }
+
+t.test('rejects other headers and payloads, each beside its accepted twin', async (t) => {
+  await authorise(await make(header, payload))
+  const rows: [string, object, object, string][] = [
+    ['no typ', { alg: 'EdDSA', kid }, payload, 'ERR_ADMIN_SYNTAX'],
+    ['typ JWT', { ...header, typ: 'JWT' }, payload, 'ERR_ADMIN_SYNTAX'],
+    ['alg Ed25519 by its new name', { ...header, alg: 'Ed25519' }, payload, 'ERR_ADMIN_SYNTAX'],
+    ['a key of its own', { ...header, jwk: { kty: 'OKP' } }, payload, 'ERR_ADMIN_SYNTAX'],
+    ['a field more', header, { ...payload, sudo: true }, 'ERR_ADMIN_SYNTAX'],
+    ['no nonce', header, { ...payload, nonce: undefined }, 'ERR_ADMIN_SYNTAX'],
+    ['a day long', header, { ...payload, exp: payload.iat + 86400 }, 'ERR_ADMIN_EXPIRED'],
+    ['unknown action', header, { ...payload, action: 'exec' }, 'ERR_ADMIN_ACTION'],
+    ['an action of the prototype', header, { ...payload, action: 'constructor' }, 'ERR_ADMIN_ACTION'],
+    ['a parameter more', header, { ...payload, parameters: { metadata: false, x: 1 } }, 'ERR_ADMIN_PARAMETERS'],
+    ['a parameter of other type', header, { ...payload, parameters: { metadata: 'no' } }, 'ERR_ADMIN_PARAMETERS'],
+    ['a list for parameters', header, { ...payload, parameters: [false] }, 'ERR_ADMIN_PARAMETERS'],
+  ]
+  for (const [name, head, body, code] of rows) await t.rejects(authorise(await make(head, body)), { code }, name)
+  await t.rejects(authorise(new UnsecuredJWT(payload as never).encode()), { code: 'ERR_ADMIN_SYNTAX' }, 'alg none')
+  await t.rejects(authorise('x'.repeat(65537)), { code: 'ERR_ADMIN_SYNTAX' }, 'too long')
+  await t.rejects(authorise(''), { code: 'ERR_ADMIN_SYNTAX' }, 'empty')
+})
