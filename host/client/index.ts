@@ -1,0 +1,7 @@
+/** The relying party's library: an attested session with an enclave, and `fetch` on it. Node and browsers. */
+
+export type { Evidence } from './appraisal.ts'
+export { connect, type Enclave } from './connect.ts'
+export type { FetchInit } from './fetch.ts'
+export { type Identity, identityFromPem, identityFromSeed } from './identity.ts'
+export type { Policy } from './policy.ts'

@@ -1,0 +1,88 @@
+/**
+ * The core's linear memory, borrowed for the time of a call: bytes are copied in, the call runs, bytes are copied out, and every
+ * byte that was used is erased. Views are made anew after each allocation, as memory may have grown.
+ */
+import { UnavailableError } from '../errors.ts'
+import type { CoreExports } from './module.ts'
+
+/** Arena for arguments and results of one call; grows to the largest call so far. */
+const FIRST_BYTES = 65_536
+
+export class CoreMemory {
+  readonly #exports: CoreExports
+  #base: number
+  #capacity = FIRST_BYTES
+  #used = 0
+  #view: Uint8Array
+
+  constructor(exports: CoreExports) {
+    this.#exports = exports
+    this.#base = this.#allocate(FIRST_BYTES)
+    this.#view = new Uint8Array(exports.memory.buffer)
+  }
+
+  /** Begins a call that needs at most `bytes` for all that it copies in and out. */
+  begin(bytes: number): void {
+    this.#used = 0
+    if (bytes > this.#capacity) {
+      const base = this.#allocate(bytes)
+      this.#exports.release(this.#base, this.#capacity)
+      this.#base = base
+      this.#capacity = bytes
+    }
+    if (this.#view.buffer !== this.#exports.memory.buffer) this.#view = new Uint8Array(this.#exports.memory.buffer)
+  }
+
+  /** Room for `length` bytes, 16-byte aligned. */
+  room(length: number): number {
+    const at = this.#base + this.#used
+    this.#used += (length + 15) & ~15
+    return at
+  }
+
+  put(bytes: Uint8Array): number {
+    const at = this.room(bytes.length)
+    this.#view.set(bytes, at)
+    return at
+  }
+
+  putAt(at: number, bytes: Uint8Array): void {
+    this.#view.set(bytes, at)
+  }
+
+  take(at: number, length: number): Uint8Array {
+    return this.#view.slice(at, at + length)
+  }
+
+  takeInto(out: Uint8Array, at: number, length: number): void {
+    out.set(this.#view.subarray(at, at + length))
+  }
+
+  /** Erases what the call used. */
+  end(): void {
+    this.#view.fill(0, this.#base, this.#base + this.#used)
+  }
+
+  /** State that outlives a call: key schedules and contexts. Give it back with `free`. */
+  keep(bytes: number): number {
+    const at = this.#allocate(bytes)
+    if (this.#view.buffer !== this.#exports.memory.buffer) this.#view = new Uint8Array(this.#exports.memory.buffer)
+    return at
+  }
+
+  copyWithin(to: number, from: number, length: number): void {
+    this.#view.copyWithin(to, from, from + length)
+  }
+
+  free(at: number, bytes: number): void {
+    this.#exports.release(at, bytes)
+  }
+
+  #allocate(bytes: number): number {
+    try {
+      return this.#exports.allocate(bytes) >>> 0
+    } catch (error) {
+      throw new UnavailableError('ERR_CORE_MEMORY', `no room for ${bytes} bytes in the core's memory`, { cause: error })
+    }
+  }
+}

@@ -1,0 +1,107 @@
+/** core.wasm, loaded: bytes from beside this file, on Node or in a browser, and the exports it has. */
+import { instantiateSync } from '@assemblyscript/loader'
+
+/** Pointers and lengths are bytes in the core's memory; booleans come as 0 and 1. */
+export type CoreExports = {
+  memory: WebAssembly.Memory
+  AES_GCM_STATE: WebAssembly.Global
+  HMAC_CONTEXT: WebAssembly.Global
+  HPKE_CONTEXT: WebAssembly.Global
+  _start(): void
+  allocate(bytes: number): number
+  release(at: number, bytes: number): void
+  aesGcmInit(state: number, key: number): void
+  aesGcmSeal(
+    state: number,
+    out: number,
+    nonce: number,
+    aad: number,
+    aadLength: number,
+    from: number,
+    length: number,
+  ): void
+  aesGcmOpen(
+    state: number,
+    out: number,
+    nonce: number,
+    aad: number,
+    aadLength: number,
+    from: number,
+    length: number,
+  ): number
+  chacha20poly1305Seal(
+    out: number,
+    key: number,
+    nonce: number,
+    aad: number,
+    aadLength: number,
+    from: number,
+    length: number,
+  ): void
+  chacha20poly1305Open(
+    out: number,
+    key: number,
+    nonce: number,
+    aad: number,
+    aadLength: number,
+    from: number,
+    length: number,
+  ): number
+  ed25519Verify(key: number, message: number, length: number, signature: number): number
+  hkdf(
+    out: number,
+    length: number,
+    hash: number,
+    ikm: number,
+    ikmLength: number,
+    salt: number,
+    saltLength: number,
+    info: number,
+    infoLength: number,
+  ): number
+  hmac(out: number, hash: number, key: number, keyLength: number, from: number, length: number): void
+  hpkeSetupBaseS(
+    context: number,
+    aead: number,
+    enc: number,
+    ephemeral: number,
+    publicKey: number,
+    info: number,
+    infoLength: number,
+  ): number
+  hpkeSetupBaseR(
+    context: number,
+    aead: number,
+    enc: number,
+    secretKey: number,
+    info: number,
+    infoLength: number,
+  ): number
+  hpkeSeal(context: number, out: number, aad: number, aadLength: number, from: number, length: number): number
+  hpkeOpen(context: number, out: number, aad: number, aadLength: number, from: number, length: number): number
+  hpkeExport(context: number, out: number, length: number, exporterContext: number, contextLength: number): number
+  hpkeErase(context: number): void
+  sha256(out: number, from: number, length: number): void
+  sha384(out: number, from: number, length: number): void
+  sha512(out: number, from: number, length: number): void
+  x25519(out: number, secret: number, point: number): number
+  x25519Base(out: number, secret: number): void
+}
+
+/** The module's bytes, from beside this file. */
+export async function readCore(): Promise<Uint8Array> {
+  const url = new URL('./core.wasm', import.meta.url)
+  if (url.protocol === 'file:') {
+    const { readFile } = await import('node:fs/promises')
+    return readFile(url)
+  }
+  return new Uint8Array(await (await fetch(url)).arrayBuffer())
+}
+
+export function instantiateCore(bytes: Uint8Array): CoreExports {
+  const { exports } = instantiateSync(bytes as Uint8Array<ArrayBuffer>, {})
+  const core = exports as unknown as CoreExports
+  // The start section is an export, so that nothing runs before it is called for.
+  core._start()
+  return core
+}
