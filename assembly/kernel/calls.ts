@@ -1,0 +1,167 @@
+// Hypercalls: what the workload may ask. Arguments are in this memory, copied in by the shell, which has checked that they were the
+// workload's; results wait at `result`. A status lets the workload go on; a fault ends the enclave.
+import { BLAME_WORKLOAD, FAULT_BAD_CALL, FAULT_BAD_HANDLE } from '../abi/fault'
+import {
+  MAX_HEAD_BYTES, MAX_PUBLIC_KEY_BYTES, MAX_RANDOM_BYTES, MAX_SCAN_ITEMS, MAX_STREAM_BUFFER, MAX_USER_DATA_BYTES
+} from '../abi/limits'
+import {
+  STATUS_AGAIN, STATUS_BUFFER, STATUS_CLOSED, STATUS_FORBIDDEN, STATUS_INVALID, STATUS_NOT_FOUND, STATUS_OK, STATUS_TOO_LARGE
+} from '../abi/status'
+import { Writer } from '../codec/writer'
+import { HASH_SHA256, hmac } from '../crypto/hmac'
+import { sha256 } from '../crypto/sha256'
+import { copy } from '../mem/bytes'
+import { fault } from './faults'
+import { LABEL_WORKLOAD } from './labels'
+import { attestCallerKey } from './launch'
+import { requestAttestation, WAITS_WORKLOAD } from './nsm'
+import { allowed, ROUTE_CALL } from './phases'
+import { random } from './random'
+import { recordValue, recordValueLength } from './space/record'
+import { Space } from './space/space'
+import { endStream, requests } from './stream'
+
+/** Key space of one enclave, until a policy says otherwise. */
+const MAX_SPACE_BYTES: u64 = 256 * 1024 * 1024
+
+export const space = new Space(MAX_SPACE_BYTES)
+export const result = new Writer(65536)
+const head = new Writer(4096)
+const userData = new Writer(2048)
+let nextTicket: u32 = 1
+
+function denied(): bool {
+  return !allowed(ROUTE_CALL, BLAME_WORKLOAD)
+}
+
+function blame(kind: i32): i32 {
+  return fault(kind, BLAME_WORKLOAD)
+}
+
+/** Leaves u64 version ‖ value. */
+export function get(key: usize, keyLength: usize): i32 {
+  if (denied()) return blame(FAULT_BAD_CALL)
+  const record = space.get(key, keyLength)
+  if (record == 0) return STATUS_NOT_FOUND
+  result.clear()
+  store<u64>(result.grow(8), space.versionOf(record))
+  result.raw(recordValue(record), recordValueLength(record))
+  return <i32>result.length
+}
+
+/** Leaves entries of at most `room` bytes. */
+export function scan(prefix: usize, prefixLength: usize, after: usize, afterLength: usize, limit: i32, room: usize): i32 {
+  if (denied()) return blame(FAULT_BAD_CALL)
+  if (limit < 0) return STATUS_INVALID
+  result.clear()
+  const count = space.scan(prefix, prefixLength, after, afterLength, min(limit, <i32>MAX_SCAN_ITEMS), room, result)
+  return count < 0 ? STATUS_BUFFER : <i32>result.length
+}
+
+export function put(key: usize, keyLength: usize, value: usize, valueLength: usize): i64 {
+  if (denied()) return blame(FAULT_BAD_CALL)
+  return space.put(key, keyLength, value, valueLength)
+}
+
+export function remove(key: usize, keyLength: usize): i64 {
+  if (denied()) return blame(FAULT_BAD_CALL)
+  return space.remove(key, keyLength)
+}
+
+/** Headers: "name: value\n" each, names lower-case. */
+export function respond(request: u32, status: i32, headers: usize, headersLength: usize, body: usize, length: usize, end: bool): i32 {
+  if (denied()) return blame(FAULT_BAD_CALL)
+  if (!requests.has(request)) return request != 0 && request < nextHandle() ? STATUS_CLOSED : blame(FAULT_BAD_HANDLE)
+  const stream = requests.get(request)
+  if (stream.headSent) return blame(FAULT_BAD_CALL)
+  if (status < 200 || status > 599) return STATUS_INVALID
+  if (headersLength > <usize>MAX_HEAD_BYTES) return STATUS_TOO_LARGE
+  if (!stream.hasRoom(length)) return STATUS_TOO_LARGE
+  if (!writeHead(status, headers, headersLength)) return STATUS_INVALID
+  stream.sendHead(head.at, head.length, body, length, end)
+  if (stream.ended) endStream(stream)
+  return STATUS_OK
+}
+
+export function stream(request: u32, data: usize, length: usize, end: bool): i32 {
+  if (denied()) return blame(FAULT_BAD_CALL)
+  if (!requests.has(request)) return request != 0 && request < nextHandle() ? STATUS_CLOSED : blame(FAULT_BAD_HANDLE)
+  const open = requests.get(request)
+  if (!open.headSent) return blame(FAULT_BAD_CALL)
+  if (length > <usize>MAX_STREAM_BUFFER) return STATUS_TOO_LARGE
+  if (!open.hasRoom(length)) return STATUS_AGAIN
+  open.sendBody(data, length, end)
+  if (open.ended) endStream(open)
+  return STATUS_OK
+}
+
+export function randomBytes(length: usize): i32 {
+  if (denied()) return blame(FAULT_BAD_CALL)
+  if (length > <usize>MAX_RANDOM_BYTES) return STATUS_TOO_LARGE
+  result.clear()
+  random(result.grow(length), length)
+  return STATUS_OK
+}
+
+export function digest(from: usize, length: usize): i32 {
+  if (denied()) return blame(FAULT_BAD_CALL)
+  result.clear()
+  sha256(result.grow(32), from, length)
+  return STATUS_OK
+}
+
+export function authenticate(key: usize, keyLength: usize, from: usize, length: usize): i32 {
+  if (denied()) return blame(FAULT_BAD_CALL)
+  result.clear()
+  hmac(result.grow(32), HASH_SHA256, key, keyLength, from, length)
+  return STATUS_OK
+}
+
+/** A document behind the workload's label. An address of 0 means absent. @returns a ticket, or a status */
+export function attest(nonce: usize, nonceLength: usize, data: usize, dataLength: usize, publicKey: usize, publicKeyLength: usize): i32 {
+  if (denied()) return blame(FAULT_BAD_CALL)
+  if (publicKey != 0 && !attestCallerKey) return STATUS_FORBIDDEN
+  if (nonceLength > <usize>MAX_USER_DATA_BYTES || dataLength > <usize>MAX_USER_DATA_BYTES || publicKeyLength > <usize>MAX_PUBLIC_KEY_BYTES) return STATUS_TOO_LARGE
+  userData.clear()
+  userData.ascii(LABEL_WORKLOAD)
+  userData.raw(data, dataLength)
+  const ticket = nextTicket
+  if (!requestAttestation(userData.at, userData.length, nonce, nonceLength, publicKey, publicKeyLength, WAITS_WORKLOAD, ticket)) return STATUS_TOO_LARGE
+  nextTicket++
+  return <i32>ticket
+}
+
+// u32 n ‖ CBOR [status, [[name, value]…]] into `head`
+function writeHead(status: i32, headers: usize, length: usize): bool {
+  let count = 0
+  for (let i: usize = 0; i < length; i++) if (load<u8>(headers + i) == 0x0a) count++
+  if (length > 0 && load<u8>(headers + length - 1) != 0x0a) return false
+  head.clear()
+  head.grow(4)
+  head.cborArray(2)
+  head.cborUint(status)
+  head.cborArray(count)
+  let line = headers
+  for (let i = 0; i < count; i++) {
+    let colon = line
+    while (load<u8>(colon) != 0x3a && load<u8>(colon) != 0x0a) colon++ // SAFETY: the last byte is a line feed
+    let end = colon
+    while (load<u8>(end) != 0x0a) end++
+    if (colon == line || end - colon < 2 || load<u8>(colon, 1) != 0x20) return false
+    head.cborArray(2)
+    head.cborText(line, colon - line)
+    head.cborText(colon + 2, end - colon - 2)
+    line = end + 1
+  }
+  store<u32>(head.at, bswap<u32>(<u32>(head.length - 4)))
+  return true
+}
+
+let handles: u32 = 1
+/** Handles below this were given out at some time. */
+function nextHandle(): u32 {
+  return handles
+}
+export function handleGiven(handle: u32): void {
+  if (handle >= handles) handles = handle + 1
+}

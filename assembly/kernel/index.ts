@@ -1,0 +1,349 @@
+// The guest kernel as the shell (host/enclave) sees it: events in, effects out. It never calls out, has no clock, no randomness and no
+// I/O of its own; whatever it wants done stands in `out` (frames for the parent) and `nsm` (requests for nitro) when a call returns.
+// Every call returns 0 or more, or FAULT_BASE - fault; after a fault the shell ends the process.
+import { MESSAGE_ATTEST, MESSAGE_FRAMES, MESSAGE_HELLO, MESSAGE_KEYS } from '../abi/channel'
+import { BLAME_KERNEL, BLAME_NITRO, BLAME_PARENT, BLAME_WORKLOAD, FAULT_BAD_CALL, FAULT_NSM, FAULT_PROTOCOL } from '../abi/fault'
+import { KERNEL_ABI, MAX_LAUNCH_PAYLOAD, WORKLOAD_TICK_MS } from '../abi/limits'
+import {
+  CLOSE_HANDSHAKE, CLOSE_LIMIT, CLOSE_PROTOCOL, FRAME_HEADER_BYTES, RELAY_CLOSED, RELAY_MESSAGE, RELAY_NUDGE, RELAY_OPENED, RELAY_CLOSE
+} from '../abi/wire'
+import { CborReader } from '../codec/cbor-reader'
+import { Writer } from '../codec/writer'
+import { load32, zeroise } from '../mem/bytes'
+import { beginBoot, bootAnswer } from './boot'
+import * as calls from './calls'
+import { advance, now } from './clock'
+import { blamed, fault, kind, outcome } from './faults'
+import { receiveFrames, resetStream } from './frames'
+import { documentRefused, expireSessions, receiveDocument, receiveEvidenceRequest, receiveHello, receiveKeys, sendEvidence } from './handshake'
+import { answerError } from './kernel-paths'
+import { outgoing, readBytes, ticket, waiter, WAITS_BOOT, WAITS_EVIDENCE, WAITS_SESSION } from './nsm'
+import { outbox, sendAck, sendClose } from './outbox'
+import { allowed, current, enter, PHASE_DEAD, PHASE_SERVING, ROUTE_ANSWER, ROUTE_BOOT, ROUTE_READY, ROUTE_STEP } from './phases'
+import { closeSession, findSession, forgetSession, openSession, sessions, STATE_OPEN } from './session'
+import { endStream, gone, ready, requests, Stream } from './stream'
+
+/** Managed objects made since the last collection, roughly: a collection walks what lives. */
+const COLLECT_EVERY: u32 = 4096
+
+const NOTICE_NONE: u32 = 0
+const NOTICE_CLOSED: u32 = 1
+const NOTICE_ATTESTED: u32 = 2
+const NOTICE_TICK: u32 = 3
+
+const inputs = new Writer(65536)
+const scratchpad = new Writer(65536)
+let steps: u32 = 0
+let serving: Stream | null = null
+let lastWorkloadTick: i64 = 0
+
+class Attested {
+  constructor(public ticket: u32, public document: Writer) {}
+}
+const attested: Array<Attested> = []
+let noticeHandle: u32 = 0
+let notice: Attested | null = null
+
+export function kernelAbi(): i32 {
+  return KERNEL_ABI
+}
+
+/** Room for an input; 0 refuses one that is too large. */
+export function inbox(length: u32): usize {
+  if (length > <u32>MAX_LAUNCH_PAYLOAD) return 0
+  inputs.clear()
+  return inputs.grow(length)
+}
+
+export function boot(length: u32, nowMs: f64): i32 {
+  if (!allowed(ROUTE_BOOT, BLAME_NITRO)) return outcome()
+  advance(nowMs)
+  return ended(beginBoot(inputs.at, length))
+}
+
+/** The workload was made and its `init` has run. */
+export function workloadReady(): i32 {
+  if (!allowed(ROUTE_READY, BLAME_KERNEL)) return outcome()
+  calls.space.commit()
+  enter(PHASE_SERVING)
+  return outcome()
+}
+
+/** One or more whole frames of the parent. */
+export function step(length: u32, nowMs: f64): i32 {
+  if (!allowed(ROUTE_STEP, BLAME_PARENT)) return outcome()
+  advance(nowMs)
+  let at = inputs.at
+  const end = at + length
+  let frames: u32 = 0
+  while (at < end) {
+    if (end - at < <usize>FRAME_HEADER_BYTES) return ended(fault(FAULT_PROTOCOL, BLAME_PARENT))
+    const payload = at + FRAME_HEADER_BYTES
+    const payloadLength = <usize>load32(at)
+    if (payloadLength > end - payload) return ended(fault(FAULT_PROTOCOL, BLAME_PARENT))
+    if (!receive(<u32>load<u8>(at, 4), load32(at + 5), payload, payloadLength)) return ended(fault(FAULT_PROTOCOL, BLAME_PARENT))
+    frames++
+    at = payload + payloadLength
+  }
+  sendAck(frames)
+  return outcome()
+}
+
+/** An NSM response: to the oldest unanswered request for ticket 0, else to the ticket's. */
+export function answer(number: u32, length: u32, nowMs: f64): i32 {
+  if (!allowed(ROUTE_ANSWER, BLAME_NITRO)) return outcome()
+  advance(nowMs)
+  const waits = waiter(number)
+  if (!waits) return ended(fault(FAULT_NSM, BLAME_NITRO))
+  if (waits.kind == WAITS_BOOT) return ended(bootAnswer(waits.id, inputs.at, length))
+  const reader = new CborReader(inputs.at, inputs.at + length)
+  const signed = readBytes(reader, 'Attestation', 'document')
+  if (waits.kind == WAITS_SESSION) {
+    if (signed) receiveDocument(waits.id, reader.at, reader.length)
+    else documentRefused(waits.id)
+  } else if (waits.kind == WAITS_EVIDENCE) {
+    if (signed) sendEvidence(waits.id, reader.at, reader.length)
+    else documentRefused(waits.id)
+  } else {
+    // For the workload an empty document says that there is none.
+    const document = new Writer(max<usize>(reader.length, 1))
+    if (signed) document.raw(reader.at, reader.length)
+    attested.push(new Attested(waits.id, document))
+  }
+  return outcome()
+}
+
+/** The oldest unanswered request will be answered under this ticket. */
+export function pending(number: u32): i32 {
+  if (!allowed(ROUTE_ANSWER, BLAME_NITRO)) return outcome()
+  return ticket(number) ? 0 : ended(fault(FAULT_NSM, BLAME_NITRO))
+}
+
+export function tick(nowMs: f64): i32 {
+  if (!allowed(ROUTE_STEP, BLAME_PARENT)) return outcome()
+  advance(nowMs)
+  expireSessions()
+  return outcome()
+}
+
+export function out(): usize {
+  return outbox.at
+}
+
+export function outLength(): u32 {
+  return <u32>outbox.length
+}
+
+/** The shell has written what was in `out`. No frame of this instance is on the stack: the time to collect. */
+export function outTaken(): void {
+  outbox.clear()
+  if (++steps % COLLECT_EVERY == 0) __collect()
+}
+
+export function nsm(): usize {
+  return outgoing.at
+}
+
+export function nsmLength(): u32 {
+  return <u32>outgoing.length
+}
+
+export function nsmTaken(): void {
+  outgoing.clear()
+}
+
+/** The next whole request, now the workload's; 0 when there is none. Its writes are a transaction until `requestDone`. */
+export function nextRequest(): u32 {
+  if (ready.length == 0 || current != PHASE_SERVING) return 0
+  const stream = ready.shift()
+  serving = stream
+  calls.handleGiven(stream.request)
+  return stream.request
+}
+
+export function requestPointer(): usize {
+  const stream = serving
+  const buffer = stream ? stream.buffer : null
+  return buffer ? buffer.at : 0
+}
+
+export function requestLength(): u32 {
+  const stream = serving
+  const buffer = stream ? stream.buffer : null
+  return buffer ? <u32>buffer.length : 0
+}
+
+/** `handle` has returned: its writes become the space, or, for a negative status, are dropped and the client gets a 500. */
+export function requestDone(status: i32): i32 {
+  const stream = serving
+  if (!stream) return ended(fault(FAULT_BAD_CALL, BLAME_KERNEL))
+  serving = null
+  stream.dropRequest()
+  if (status >= 0) calls.space.commit()
+  else {
+    calls.space.rollback()
+    if (requests.has(stream.request)) {
+      if (stream.headSent) resetStream(stream, 1)
+      else answerError(stream, 500, 'ERR_WORKLOAD', 'the workload could not handle the request')
+    }
+  }
+  return outcome()
+}
+
+/** Something else for the workload: a request's client has gone, a document is there, or time has passed. */
+export function nextNotice(): u32 {
+  if (current != PHASE_SERVING) return NOTICE_NONE
+  const done = notice
+  if (done) done.document.free()
+  notice = null
+  if (gone.length > 0) {
+    noticeHandle = gone.shift()
+    return NOTICE_CLOSED
+  }
+  if (attested.length > 0) {
+    const next = attested.shift()
+    notice = next
+    noticeHandle = next.ticket
+    return NOTICE_ATTESTED
+  }
+  if (now - lastWorkloadTick < WORKLOAD_TICK_MS) return NOTICE_NONE
+  lastWorkloadTick = now
+  return NOTICE_TICK
+}
+
+export function noticeId(): u32 {
+  return noticeHandle
+}
+
+export function noticePointer(): usize {
+  const current = notice
+  return current ? current.document.at : 0
+}
+
+export function noticeLength(): u32 {
+  const current = notice
+  return current ? <u32>current.document.length : 0
+}
+
+/** The workload's part of a notice has returned. */
+export function noticeDone(status: i32): i32 {
+  if (status >= 0) calls.space.commit()
+  else calls.space.rollback()
+  return outcome()
+}
+
+/** Room for arguments that the shell copies in. */
+export function scratch(length: u32): usize {
+  if (length > <u32>MAX_LAUNCH_PAYLOAD) return 0
+  scratchpad.clear()
+  return scratchpad.grow(length)
+}
+
+export function result(): usize {
+  return calls.result.at
+}
+
+export function resultLength(): u32 {
+  return <u32>calls.result.length
+}
+
+export function callGet(key: usize, keyLength: u32): i32 {
+  return calls.get(key, keyLength)
+}
+
+export function callScan(prefix: usize, prefixLength: u32, after: usize, afterLength: u32, limit: i32, room: u32): i32 {
+  return calls.scan(prefix, prefixLength, after, afterLength, limit, room)
+}
+
+export function callPut(key: usize, keyLength: u32, value: usize, valueLength: u32): i64 {
+  return calls.put(key, keyLength, value, valueLength)
+}
+
+export function callDelete(key: usize, keyLength: u32): i64 {
+  return calls.remove(key, keyLength)
+}
+
+export function callRespond(request: u32, status: i32, headers: usize, headersLength: u32, body: usize, length: u32, end: i32): i32 {
+  return calls.respond(request, status, headers, headersLength, body, length, end != 0)
+}
+
+export function callStream(request: u32, data: usize, length: u32, end: i32): i32 {
+  return calls.stream(request, data, length, end != 0)
+}
+
+export function callNow(): i64 {
+  return now
+}
+
+export function callRandom(length: u32): i32 {
+  return calls.randomBytes(length)
+}
+
+export function callSha256(from: usize, length: u32): i32 {
+  return calls.digest(from, length)
+}
+
+export function callHmac(key: usize, keyLength: u32, from: usize, length: u32): i32 {
+  return calls.authenticate(key, keyLength, from, length)
+}
+
+export function callAttest(nonce: usize, nonceLength: u32, data: usize, dataLength: u32, key: usize, keyLength: u32): i32 {
+  return calls.attest(nonce, nonceLength, data, dataLength, key, keyLength)
+}
+
+export function phase(): u32 {
+  return current
+}
+
+export function faultKind(): i32 {
+  return kind
+}
+
+export function blame(): i32 {
+  return blamed
+}
+
+/** Counters for the epitaph and for tests; of no content. */
+export function counter(index: u32): f64 {
+  switch (index) {
+    case 0: return sessions.size
+    case 1: return requests.size
+    case 2: return <f64>calls.space.records
+    case 3: return <f64>calls.space.bytes
+    case 4: return <f64>calls.space.version
+    case 5: return steps
+    default: return -1
+  }
+}
+
+function ended(status: i32): i32 {
+  if (status < 0) enter(PHASE_DEAD)
+  return status
+}
+
+// One frame of the parent. @returns false where the parent breaks the protocol between us
+function receive(type: u32, id: u32, at: usize, length: usize): bool {
+  if (type == RELAY_NUDGE) return length == 0
+  if (type == RELAY_OPENED) {
+    if (sessions.has(id)) return false
+    if (!openSession(id)) sendClose(id, CLOSE_LIMIT)
+    return length == 0
+  }
+  const session = findSession(id)
+  if (type == RELAY_CLOSED) {
+    if (session) forgetSession(session)
+    return length == 0
+  }
+  if (type != RELAY_MESSAGE) return false
+  // The enclave may have closed it while this was on its way
+  if (!session) return true
+  const message = length == 0 ? 0 : <u32>load<u8>(at)
+  if (session.state == STATE_OPEN) {
+    if (message == MESSAGE_FRAMES) receiveFrames(session, at, length)
+    else closeSession(session, CLOSE_PROTOCOL)
+  } else if (message == MESSAGE_HELLO) receiveHello(session, at, length)
+  else if (message == MESSAGE_KEYS) receiveKeys(session, at, length)
+  else if (message == MESSAGE_ATTEST) receiveEvidenceRequest(session, at, length)
+  else closeSession(session, CLOSE_HANDSHAKE)
+  return true
+}

@@ -1,0 +1,112 @@
+// What nitro launched this kernel with: who owns the enclave, and the records whose digests go to PCR16-18. Read once, at boot.
+import { CborReader } from '../codec/cbor-reader'
+import { jsonField, jsonHex, JsonSpan, jsonStringAt } from '../codec/json'
+import { Writer } from '../codec/writer'
+import { ed25519Verify } from '../crypto/ed25519'
+import { copy } from '../mem/bytes'
+import { LABEL_GRANT } from './labels'
+
+const MAX_GRANTS = 1000
+const MAX_OWNERS = 16
+const OWNER_BYTES: usize = 32
+
+export let grantChain: usize = 0
+export let grantChainLength: usize = 0
+export let admissionRecord: usize = 0
+export let admissionRecordLength: usize = 0
+export let bootRecord: usize = 0
+export let bootRecordLength: usize = 0
+export let attestCallerKey: bool = false
+
+const owners = memory.data(512, 16) // MAX_OWNERS keys
+let ownerCount = 0
+
+/**
+ * Reads [enclave id, image manifest, grant chain, admission record, boot record]; what is kept is copied.
+ * @returns false unless it parses, the grants are signed by their owners, and the image is of the workload that was granted
+ */
+export function readLaunch(at: usize, length: usize): bool {
+  const reader = new CborReader(at, at + length)
+  reader.array(5)
+  reader.text()
+  reader.bytes()
+  const manifest = reader.at
+  const manifestLength = reader.length
+  reader.bytes()
+  grantChainLength = reader.length
+  grantChain = kept(reader)
+  reader.bytes()
+  admissionRecordLength = reader.length
+  admissionRecord = kept(reader)
+  reader.bytes()
+  bootRecordLength = reader.length
+  bootRecord = kept(reader)
+  if (!reader.done()) return false
+  const caller = jsonField(manifest, manifestLength, 'attestCallerKey')
+  attestCallerKey = caller !== null && caller.isTrue()
+  return readGrants(manifest, manifestLength)
+}
+
+/** Whether this Ed25519 key is an owner's, by the newest grant. */
+export function isOwner(key: usize): bool {
+  for (let i = 0; i < ownerCount; i++) if (memory.compare(owners + <usize>i * OWNER_BYTES, key, OWNER_BYTES) == 0) return true // public keys
+  return false
+}
+
+function kept(reader: CborReader): usize {
+  const at = heap.alloc(reader.length)
+  copy(at, reader.at, reader.length)
+  return at
+}
+
+// Version 1 is signed by one of its own owners, each later one by an owner of the version before (PROTOCOLS 2).
+function readGrants(manifest: usize, manifestLength: usize): bool {
+  const reader = new CborReader(grantChain, grantChain + grantChainLength)
+  const count = reader.arrayUpTo(MAX_GRANTS)
+  if (count == 0) return false
+  for (let i = 0; i < count; i++) {
+    reader.array(2)
+    reader.bytes()
+    const grant = reader.at
+    const grantLength = reader.length
+    reader.bytesOf(64)
+    if (reader.failed) return false
+    if (i == 0 && !readOwners(grant, grantLength)) return false
+    if (!signedByOwner(grant, grantLength, reader.at)) return false
+    if (!readOwners(grant, grantLength)) return false
+    const version = jsonField(grant, grantLength, 'version')
+    if (version === null || version.uint() != i + 1) return false
+    if (i + 1 == count && !grantsWorkload(grant, grantLength, manifest, manifestLength)) return false
+  }
+  return reader.done()
+}
+
+function readOwners(grant: usize, length: usize): bool {
+  const list = jsonField(grant, length, 'owners')
+  if (list === null) return false
+  ownerCount = 0
+  for (let key = jsonStringAt(list, 0); key !== null; key = jsonStringAt(list, ownerCount)) {
+    if (ownerCount >= MAX_OWNERS || !jsonHex(key, owners + <usize>ownerCount * OWNER_BYTES, OWNER_BYTES)) return false
+    ownerCount++
+  }
+  return ownerCount > 0
+}
+
+function signedByOwner(grant: usize, length: usize, signature: usize): bool {
+  const message = new Writer(length + 32)
+  message.ascii(LABEL_GRANT)
+  message.raw(grant, length)
+  let valid = false
+  for (let i = 0; i < ownerCount && !valid; i++)
+    valid = ed25519Verify(owners + <usize>i * OWNER_BYTES, message.at, message.length, signature)
+  message.free()
+  return valid
+}
+
+function grantsWorkload(grant: usize, grantLength: usize, manifest: usize, manifestLength: usize): bool {
+  const granted = jsonField(grant, grantLength, 'workloadName')
+  const workload = jsonField(manifest, manifestLength, 'workload')
+  if (granted === null || workload === null) return false
+  const name = jsonField(workload.at, workload.length, 'name')
+  return name !== null && (<JsonSpan>granted).equals(<JsonSpan>name)
+}

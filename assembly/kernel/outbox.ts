@@ -1,0 +1,34 @@
+// Frames for the parent, back to back, written to fd 3 as they are: u32 length ‖ u8 type ‖ u32 session ‖ payload.
+import { FRAME_HEADER_BYTES, RELAY_ACK, RELAY_CLOSE, RELAY_MESSAGE } from '../abi/wire'
+import { Writer } from '../codec/writer'
+import { store32 } from '../mem/bytes'
+
+export const outbox = new Writer(65536)
+
+/** Begins a message to a session; what is written to `outbox` until `endMessage` is its payload. @returns its start */
+export function beginMessage(session: u32): usize {
+  const start = outbox.length
+  header(0, RELAY_MESSAGE, session)
+  return start
+}
+
+export function endMessage(start: usize): void {
+  store32(outbox.at + start, <u32>(outbox.length - start - FRAME_HEADER_BYTES)) // SAFETY: beginMessage made the header
+}
+
+export function sendClose(session: u32, reason: u32): void {
+  header(1, RELAY_CLOSE, session)
+  outbox.byte(reason)
+}
+
+/** Frames of the parent that were handled: by this it knows that the enclave is alive. */
+export function sendAck(frames: u32): void {
+  header(4, RELAY_ACK, 0)
+  outbox.u32(frames)
+}
+
+function header(length: u32, type: u32, session: u32): void {
+  outbox.u32(length)
+  outbox.byte(type)
+  outbox.u32(session)
+}
