@@ -73,7 +73,8 @@ export function verifyManifests(eif: Eif): VerifiedImage {
   const manifest = parseImageManifest(manifestBytes)
   if (manifest.parts.length !== parts.length)
     throw refused(`${manifest.parts.length} parts in the manifest, ${parts.length} in the image`)
-  manifest.parts.forEach((stated, index) => same(`part ${stated.name}`, stated, part(parts[index] as Uint8Array)))
+  for (const [index, stated] of manifest.parts.entries())
+    same(`part ${stated.name}`, stated, part(parts[index] as Uint8Array))
   return { platform, manifest, manifestBytes, kernel: eif.kernel, workload: parts[0] }
 }
 
