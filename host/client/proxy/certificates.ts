@@ -1,6 +1,7 @@
 /** The proxy's TLS: a CA of its own in DIR/customer, and a certificate for loopback made anew at each start. */
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import 'reflect-metadata'
 import * as x509 from '@peculiar/x509'
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }

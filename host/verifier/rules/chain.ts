@@ -1,0 +1,104 @@
+/** Rule: the leaf is vouched for by the pinned root, through AWS's chain, at the time of judgement. CRLs are not read, as AWS says. */
+import 'reflect-metadata'
+import * as x509 from '@peculiar/x509'
+import { RefusedError } from '../../errors.ts'
+import { equal, toHex } from '../bytes.ts'
+import type { AttestationDocument } from '../document.ts'
+
+const P384 = { name: 'ECDSA', namedCurve: 'P-384' }
+const ECDSA_WITH_SHA384 = '1.2.840.10045.4.3.3'
+const BASIC_CONSTRAINTS = '2.5.29.19'
+const KEY_USAGE = '2.5.29.15'
+/** Critical extensions that are understood here. */
+const UNDERSTOOD = new Set([BASIC_CONSTRAINTS, KEY_USAGE])
+/** Tag and length of SubjectPublicKeyInfo for an uncompressed point on the named curve P-384, RFC 5480. */
+const SPKI_P384 = '3076301006072a8648ce3d020106052b8104002203620004'
+
+/**
+ * @param root DER of the pinned root; cabundle[0] counts for nothing unless it is this
+ * @returns the leaf, whose key signs the document
+ * @throws RefusedError ERR_EVIDENCE_CHAIN, ERR_EVIDENCE_DATES
+ */
+export async function verifyChain(
+  document: AttestationDocument,
+  root: Uint8Array,
+  now: Date,
+): Promise<x509.X509Certificate> {
+  const [claimed, ...intermediates] = document.cabundle as [Uint8Array, ...Uint8Array[]]
+  if (!equal(claimed, root)) throw chain('cabundle begins with another root than the pinned one')
+  const path = [root, ...intermediates, document.certificate].map(parse)
+  for (const [depth, certificate] of path.entries()) {
+    const isLeaf = depth === path.length - 1
+    const below = path.length - 2 - depth // authorities between this one and the leaf
+    checkDates(certificate, now)
+    checkProfile(certificate, isLeaf, below)
+    const issuer = path[Math.max(0, depth - 1)] as x509.X509Certificate
+    if (
+      !equal(new Uint8Array(certificate.issuerName.toArrayBuffer()), new Uint8Array(issuer.subjectName.toArrayBuffer()))
+    )
+      throw chain(
+        `${certificate.subject} says it was issued by ${certificate.issuer}, the one above it is ${issuer.subject}`,
+      )
+    if (!(await certificate.verify({ publicKey: issuer.publicKey, signatureOnly: true })))
+      throw chain(`the signature on ${certificate.subject} is not the one of ${issuer.subject}`)
+  }
+  return path[path.length - 1] as x509.X509Certificate
+}
+
+/** The leaf's key, for the document's signature. */
+export function leafKey(leaf: x509.X509Certificate): Promise<CryptoKey> {
+  return leaf.publicKey.export(P384, ['verify'])
+}
+
+function parse(der: Uint8Array): x509.X509Certificate {
+  let certificate: x509.X509Certificate
+  try {
+    certificate = new x509.X509Certificate(der as Uint8Array<ArrayBuffer>)
+  } catch (error) {
+    throw new RefusedError('ERR_EVIDENCE_CHAIN', 'a certificate does not parse', { cause: error })
+  }
+  if (!equal(new Uint8Array(certificate.rawData), der)) throw chain('bytes follow a certificate')
+  return certificate
+}
+
+function checkDates(certificate: x509.X509Certificate, now: Date): void {
+  if (now < certificate.notBefore || now > certificate.notAfter)
+    throw new RefusedError(
+      'ERR_EVIDENCE_DATES',
+      `${certificate.subject} is valid from ${certificate.notBefore.toISOString()} to ${certificate.notAfter.toISOString()}, judged at ${now.toISOString()}`,
+    )
+}
+
+function checkProfile(certificate: x509.X509Certificate, isLeaf: boolean, below: number): void {
+  const subject = certificate.subject
+  if (!toHex(new Uint8Array(certificate.publicKey.rawData)).startsWith(SPKI_P384))
+    throw chain(`the key of ${subject} is no uncompressed point on P-384`)
+  const { algorithm } = certificate.signatureAlgorithm as unknown as {
+    algorithm?: string
+    name: string
+    hash: { name: string }
+  }
+  const { name, hash } = certificate.signatureAlgorithm
+  if (name !== 'ECDSA' || hash.name !== 'SHA-384')
+    throw chain(`${subject} is signed with ${algorithm ?? name}, expected ${ECDSA_WITH_SHA384}`)
+  for (const extension of certificate.extensions)
+    if (extension.critical && !UNDERSTOOD.has(extension.type))
+      throw chain(`${subject} has an unknown critical extension ${extension.type}`)
+  const constraints = certificate.getExtension(x509.BasicConstraintsExtension)
+  const usage = certificate.getExtension(x509.KeyUsagesExtension)
+  if (constraints === null || usage === null) throw chain(`${subject} lacks basic constraints or key usage`)
+  if (isLeaf) {
+    if (constraints.ca || constraints.pathLength !== undefined)
+      throw chain(`the leaf ${subject} says it is an authority`)
+    if ((usage.usages & x509.KeyUsageFlags.digitalSignature) === 0) throw chain(`the leaf ${subject} may not sign`)
+    return
+  }
+  if (!constraints.ca) throw chain(`${subject} is no authority`)
+  if (constraints.pathLength !== undefined && constraints.pathLength < below)
+    throw chain(`${subject} allows ${constraints.pathLength} authorities below it, there are ${below}`)
+  if ((usage.usages & x509.KeyUsageFlags.keyCertSign) === 0) throw chain(`${subject} may not sign certificates`)
+}
+
+function chain(message: string): RefusedError {
+  return new RefusedError('ERR_EVIDENCE_CHAIN', message)
+}
