@@ -1,0 +1,77 @@
+/** `wasmclave attest`: an attestation document for evidence, with the records behind PCR16-18. */
+import { MESSAGE_ATTEST, MESSAGE_ATTESTED } from '../../assembly/abi/channel.ts'
+import { dial } from '../client/transport.ts'
+import { RefusedError, UnavailableError, UsageError } from '../errors.ts'
+import { parseAttestationDocument } from '../verifier/index.ts'
+import { type Cbor, decodeCbor, encodeCbor } from '../wire/cbor.ts'
+import { readFile, writeFile } from './files.ts'
+import { printJson } from './output.ts'
+import { findHost } from './running-host.ts'
+
+export type AttestOptions = {
+  data: string
+  enclaveName: string
+  nonce?: string
+  userData?: string
+  publicKey?: string
+  output: string
+  records?: string
+}
+
+const ANSWER_MS = 10_000
+
+export async function attest(options: AttestOptions): Promise<void> {
+  const { gateway } = findHost(options.data)
+  const request = encodeCbor([
+    hex(options.nonce, '--nonce'),
+    hex(options.userData, '--user-data'),
+    options.publicKey === undefined ? null : readFile(options.publicKey),
+  ])
+  const answer = await exchange(`${gateway}/enclaves/${options.enclaveName}`, Uint8Array.of(MESSAGE_ATTEST, ...request))
+  if (answer[0] !== MESSAGE_ATTESTED) throw new RefusedError('ERR_ATTEST_ANSWER', 'the enclave answered something else')
+  const [document, grantChain, admissionRecord, bootRecord] = decodeCbor(answer.subarray(1)) as Uint8Array[]
+  const parsed = parseAttestationDocument(document as Uint8Array)
+  writeFile(options.output, document as Uint8Array)
+  if (options.records !== undefined)
+    writeFile(options.records, encodeCbor([grantChain, admissionRecord, bootRecord] as Cbor))
+  printJson({
+    ModuleID: parsed.moduleId,
+    Timestamp: new Date(parsed.timestampMs).toISOString(),
+    Bytes: (document as Uint8Array).length,
+    Output: options.output,
+  })
+}
+
+async function exchange(url: string, message: Uint8Array): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(
+      () => reject(new UnavailableError('ERR_ATTEST_TIMEOUT', `no document within ${ANSWER_MS} ms`)),
+      ANSWER_MS,
+    )
+    const events = {
+      onMessage: (answer: Uint8Array) => {
+        clearTimeout(timer)
+        resolve(answer)
+        transport.then((open) => open.close())
+      },
+      onClose: (code: number) => {
+        clearTimeout(timer)
+        reject(
+          new RefusedError(
+            'ERR_ATTEST_REFUSED',
+            `the enclave refused, code ${code}: a public key needs an image that declares attestCallerKey`,
+          ),
+        )
+      },
+    }
+    const transport = dial(url, events)
+    transport.then((open) => open.send(message), reject)
+  })
+}
+
+function hex(text: string | undefined, flag: string): Uint8Array | null {
+  if (text === undefined) return null
+  if (!/^([0-9a-fA-F]{2})*$/.test(text))
+    throw new UsageError('ERR_USAGE_HEX', `${flag} is no hex: ${text.slice(0, 40)}`)
+  return new Uint8Array(Buffer.from(text, 'hex'))
+}

@@ -1,0 +1,70 @@
+/** Starts the nitro process and reads its events. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { dirname } from 'node:path'
+import { createInterface } from 'node:readline'
+import { type ErrorCode, FatalError } from '../errors.ts'
+import type { DataFolder } from '../nitro/data-folder.ts'
+import { built } from './files.ts'
+
+export type NitroEvent = { event: string; [field: string]: unknown }
+export type NitroProcess = { process: ChildProcess; port: number; exited: Promise<number>; stop(): Promise<void> }
+
+export type NitroOptions = { folder: DataFolder; port: number; origins: string[]; onEvent(event: NitroEvent): void }
+
+const STEP_DEADLINE_MS = 1000
+const POOL_SIZE = 2
+const STOP_MS = 3000
+
+/** @throws FatalError with nitro's code */
+export async function startNitro(options: NitroOptions): Promise<NitroProcess> {
+  const bundle = built('nitro.mjs')
+  const { root, nitro } = options.folder
+  const child = spawn(
+    process.execPath,
+    [
+      '--no-warnings',
+      '--permission',
+      '--allow-ffi',
+      '--allow-child-process',
+      `--allow-fs-read=${dirname(bundle)}`,
+      `--allow-fs-read=${process.execPath}`,
+      `--allow-fs-read=${root}`,
+      `--allow-fs-write=${nitro}`,
+      '--allow-fs-read=/proc',
+      '--disable-sigusr1',
+      '--disable-proto=delete',
+      bundle,
+    ],
+    // In a group of its own: Ctrl-C reaches the command alone, which then stops the host.
+    { env: {}, stdio: ['pipe', 'pipe', 'inherit'], detached: true },
+  )
+  const settings = {
+    data: root,
+    address: '127.0.0.1',
+    port: options.port,
+    origins: options.origins,
+    poolSize: POOL_SIZE,
+    cpuCount: 2,
+    stepDeadlineMs: STEP_DEADLINE_MS,
+  }
+  child.stdin?.write(`${JSON.stringify(settings)}\n`)
+  const exited = new Promise<number>((resolve) => child.once('close', (code) => resolve(code ?? 1)))
+  const port = await new Promise<number>((resolve, reject) => {
+    createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
+      const event = JSON.parse(line) as NitroEvent
+      if (event.event === 'listening') resolve(event.port as number)
+      else if (event.event === 'failed') reject(new FatalError(event.code as ErrorCode, String(event.message)))
+      options.onEvent(event)
+    })
+    exited.then((code) =>
+      reject(new FatalError('ERR_HOST_START', `the nitro process ended with ${code} while it started`)),
+    )
+  })
+  const stop = async () => {
+    child.stdin?.end()
+    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
+    await exited
+    clearTimeout(timer)
+  }
+  return { process: child, port, exited, stop }
+}

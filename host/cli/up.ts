@@ -1,0 +1,213 @@
+/** `wasmclave up`: a development host in one command, with a workload that was measured, admitted, launched and appraised. */
+import { spawn } from 'node:child_process'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { connect, type Evidence, identityFromPem } from '../client/index.ts'
+import { RefusedError } from '../errors.ts'
+import type { DataFolder } from '../nitro/data-folder.ts'
+import { parseEif } from '../nitro/eif/format.ts'
+import { type Measurements, measureEif } from '../nitro/eif/measure.ts'
+import { parseSignature, signEif } from '../nitro/eif/signature.ts'
+import { buildImage } from './build-image.ts'
+import { developmentGrant, makeDevelopmentHost, ownerKey, pipelineFiles, publicHex } from './development.ts'
+import { built, readText } from './files.ts'
+import { launchEnclave, type RunInfo } from './launch-enclave.ts'
+import { startNitro } from './nitro-process.ts'
+import { progress } from './output.ts'
+
+export type UpOptions = {
+  data: string
+  port: string
+  proxyPort: string
+  json?: boolean
+  workload: string
+  plain?: boolean
+  launch: boolean
+}
+
+const MEMORY_MIB = 64
+
+export async function up(options: UpOptions): Promise<void> {
+  const { folder, made } = makeDevelopmentHost(options.data)
+  const say = options.json ? progress : (line: string) => void process.stdout.write(`${line}\n`)
+  if (made) say(`Made development identities in ${folder.root} (whoever reads this folder is all of them).`)
+  const tell = (event: Record<string, unknown>) => {
+    if (options.json) process.stdout.write(`${JSON.stringify(event)}\n`)
+  }
+  const nitro = await startNitro({
+    folder,
+    port: Number(options.port),
+    origins: [],
+    onEvent: (event) => {
+      if (event.event === 'ended' || event.event === 'killed' || event.event === 'failed') {
+        tell(event)
+        if (!options.json) progress(`host: ${JSON.stringify(event)}`)
+      }
+    },
+  })
+  const gateway = `ws://127.0.0.1:${nitro.port}`
+  const writeHostFile = (proxy: string | null) =>
+    writeFileSync(folder.hostFile, JSON.stringify({ pid: process.pid, gateway, proxy }), { mode: 0o600 })
+  writeHostFile(null)
+  let stopProxy = () => {}
+  let stopping: Promise<void> | undefined
+  const stop = (code: number) => {
+    stopping ??= (async () => {
+      stopProxy()
+      await nitro.stop()
+      rmSync(folder.hostFile, { force: true })
+      process.exit(code)
+    })()
+  }
+  process.on('SIGINT', () => stop(0))
+  process.on('SIGTERM', () => stop(0))
+  nitro.exited.then((code) => stop(code === 0 ? 0 : 1))
+  try {
+    const enclaves = []
+    let proxy: string | null = null
+    if (options.launch) {
+      const launched = await launchDefault(folder, gateway, options.workload)
+      enclaves.push(launched.describe)
+      const served = await startProxy(folder, launched.info.EnclaveName, options)
+      stopProxy = served.stop
+      proxy = served.url
+      writeHostFile(proxy)
+      if (!options.json) show(folder, gateway, proxy, launched, options)
+    }
+    tell({ event: 'ready', gateway, proxy, kms: null, data: folder.root, enclaves })
+  } catch (error) {
+    stopProxy()
+    await nitro.stop()
+    rmSync(folder.hostFile, { force: true })
+    throw error
+  }
+}
+
+type Launched = { info: RunInfo; measurements: Measurements; evidence: Evidence; describe: Record<string, unknown> }
+
+// Built and signed as the pipeline would, granted as the owner would, run as the operator would, appraised as a client would.
+async function launchDefault(folder: DataFolder, gateway: string, workload: string): Promise<Launched> {
+  const pipeline = pipelineFiles(folder)
+  const unsigned = buildImage(built(join('assembly/workloads', workload)))
+  const eif = signEif(unsigned, readText(pipeline.certificate), readText(pipeline.key))
+  const parsed = parseEif(eif)
+  const measurements = measureEif(parsed, parseSignature(parsed.signature as Uint8Array).certificate.raw)
+  const releaseRule = { pcr8: measurements.PCR8 as string }
+  const grant = await developmentGrant(folder, { enclaveName: workload, workloadName: workload, releaseRule })
+  writeFileSync(join(folder.customer, `${workload}.grant`), grant, { mode: 0o600 })
+  const info = await launchEnclave({ gateway, folder }, eif, grant, {
+    name: workload,
+    memoryMiB: MEMORY_MIB,
+    cpuCount: 1,
+    cid: null,
+  })
+  const enclave = await connect(
+    `${gateway}/enclaves/${info.EnclaveName}`,
+    {
+      root: readFileSync(folder.rootCertificate, 'utf8'),
+      owner: publicHex(ownerKey(folder)),
+      pcrs: { 0: measurements.PCR0, 1: measurements.PCR1, 2: measurements.PCR2 },
+      pcr8: measurements.PCR8 as string,
+      allowDevelopment: true,
+    },
+    await identityFromPem(readText(join(folder.customer, 'owner.key'))),
+  )
+  const evidence = enclave.evidence
+  enclave.close()
+  writeFileSync(join(folder.customer, `${workload}.pcrs.json`), JSON.stringify(measurements), { mode: 0o600 })
+  return {
+    info,
+    measurements,
+    evidence,
+    describe: {
+      EnclaveName: info.EnclaveName,
+      EnclaveID: info.EnclaveID,
+      EnclaveCID: info.EnclaveCID,
+      Measurements: measurements,
+    },
+  }
+}
+
+/** The customer's side: a process of its own, no part of the host. */
+function startProxy(folder: DataFolder, enclave: string, options: UpOptions): Promise<{ url: string; stop(): void }> {
+  const cli = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './index.ts' : './index.js', import.meta.url))
+  const args = [
+    'proxy',
+    '--data',
+    folder.root,
+    '--enclave-name',
+    enclave,
+    '--port',
+    options.proxyPort,
+    '--json',
+    ...(options.plain ? ['--plain'] : []),
+  ]
+  const child = spawn(
+    process.execPath,
+    [
+      '--no-warnings',
+      '--disable-sigusr1',
+      ...process.execArgv.filter((arg) => arg.startsWith('--conditions')),
+      cli,
+      ...args,
+    ],
+    {
+      stdio: ['pipe', 'pipe', 'inherit'],
+      detached: true,
+      env: {},
+    },
+  )
+  return new Promise((resolve, reject) => {
+    createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
+      const event = JSON.parse(line) as { event: string; url?: string }
+      if (event.event === 'ready') resolve({ url: event.url as string, stop: () => void child.kill('SIGTERM') })
+    })
+    child.once('exit', (code) =>
+      reject(new RefusedError('ERR_PROXY_START', `the proxy ended with ${code} while it started`)),
+    )
+  })
+}
+
+function show(folder: DataFolder, gateway: string, proxy: string, launched: Launched, options: UpOptions): void {
+  const { info, measurements, evidence } = launched
+  const curl = `curl ${options.plain ? '' : `--cacert ${folder.customer}/ca.pem `}-H @${folder.customer}/proxy.header`
+  const lines = [
+    '',
+    `wasmclave: an enclave runs, and was appraised before a byte was sent to it.`,
+    '',
+    `  enclave   ${info.EnclaveName}  ${info.EnclaveID}  (pid ${info.ProcessID}, cid ${info.EnclaveCID})`,
+    `  gateway   ${gateway}/enclaves/${info.EnclaveName}`,
+    `  proxy     ${proxy}`,
+    `  PCR0      ${measurements.PCR0}`,
+    `  PCR1      ${measurements.PCR1}`,
+    `  PCR2      ${measurements.PCR2}`,
+    `  PCR8      ${measurements.PCR8}`,
+    `  isolation ${evidence.boot.isolation
+      .filter((layer) => layer.state !== 'absent')
+      .map((layer) => layer.layer)
+      .join(', ')}`,
+    `  absent    ${evidence.boot.isolation
+      .filter((layer) => layer.state === 'absent')
+      .map((layer) => layer.layer)
+      .join(', ')}`,
+    '',
+    'Development keys: who reads the folder below is owner, operator and pipeline at once.',
+    `  ${folder.root}`,
+    '',
+    'Try, in another terminal:',
+    '',
+    `  ${curl} \\`,
+    `    -X PUT --data-binary 'top secret' ${proxy}/v1/hello`,
+    `  ${curl} \\`,
+    `    ${proxy}/v1/hello`,
+    `  ${curl} \\`,
+    `    -N '${proxy}/v1/?prefix=&watch'`,
+    `  npx wasmclave attest --data ${options.data} --enclave-name ${info.EnclaveName} --output doc.cbor`,
+    `  npx wasmclave verify doc.cbor --root ${options.data}/nitro-root.pem`,
+    '',
+    'Ctrl-C stops it all.',
+  ]
+  process.stdout.write(`${lines.join('\n')}\n`)
+}

@@ -1,0 +1,50 @@
+/** `wasmclave verify`: judges an attestation document, also AWS's own, under a pinned root. Exits 0, or 1 with the code on stderr. */
+import { UsageError } from '../errors.ts'
+import { appraise, checkRecords, parseAttestationDocument } from '../verifier/index.ts'
+import { decodeCbor } from '../wire/cbor.ts'
+import { readFile, readText } from './files.ts'
+import { printJson } from './output.ts'
+
+export type VerifyOptions = {
+  root: string
+  nonce?: string
+  at: string
+  allowDebug?: boolean
+  records?: string
+} & Record<string, unknown>
+
+export async function verify(file: string, options: VerifyOptions): Promise<void> {
+  const document = parseAttestationDocument(readFile(file))
+  const now =
+    options.at === 'document'
+      ? new Date(document.timestampMs)
+      : options.at === 'now'
+        ? new Date()
+        : new Date(options.at)
+  if (Number.isNaN(now.getTime()))
+    throw new UsageError('ERR_USAGE_AT', `--at is now, document or a time of RFC 3339: ${options.at}`)
+  const pcrs: Record<number, string> = {}
+  for (let index = 0; index < 32; index++) {
+    const value = options[`pcr${index}`]
+    if (typeof value === 'string') pcrs[index] = value
+  }
+  const result = await appraise(
+    document,
+    {
+      root: readText(options.root),
+      pcrs,
+      allowDebug: options.allowDebug === true,
+      ...(options.nonce !== undefined && { nonce: new Uint8Array(Buffer.from(options.nonce, 'hex')) }),
+    },
+    now,
+  )
+  if (options.records !== undefined) {
+    const [grantChain, admissionRecord, bootRecord] = decodeCbor(readFile(options.records)) as [
+      Uint8Array,
+      Uint8Array,
+      Uint8Array,
+    ]
+    await checkRecords(document, { grantChain, admissionRecord, bootRecord })
+  }
+  printJson(result)
+}

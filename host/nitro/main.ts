@@ -1,0 +1,127 @@
+/**
+ * The nitro process: emulated hypervisor, NSM and control plane. It opens no port and has no network permission; it starts the parent and
+ * the enclaves, and all die with it. Takes its settings as one line of JSON on stdin, tells events as lines of JSON on stdout.
+ */
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { verifyGenesis } from '../control/genesis.ts'
+import { FatalError, WasmclaveError } from '../errors.ts'
+import type { BootRecord } from '../verifier/index.ts'
+import { measureBinaries } from './boot-measurement.ts'
+import { dataFolder } from './data-folder.ts'
+import { Host } from './host.ts'
+import { Pki } from './pki/pki.ts'
+import { closeDescriptorsOnExec } from './pool/native.ts'
+import { ENCLAVE_FLAGS } from './pool/slot.ts'
+
+export type NitroSettings = {
+  data: string
+  address: string
+  port: number
+  origins: string[]
+  poolSize: number
+  cpuCount: number
+  stepDeadlineMs: number
+}
+
+const here = fileURLToPath(import.meta.url)
+const beside = (name: string) => join(here, '..', name)
+
+const tell = (event: Record<string, unknown>) => process.stdout.write(`${JSON.stringify(event)}\n`)
+
+function fail(error: unknown): never {
+  const known = error instanceof WasmclaveError
+  process.stdout.write(
+    `${JSON.stringify({ event: 'failed', code: known ? error.code : 'ERR_HOST_INTERNAL', message: known ? error.message : String((error as Error)?.stack ?? error) })}\n`,
+  )
+  process.exit(1)
+}
+
+process.on('uncaughtException', fail)
+process.on('unhandledRejection', fail)
+
+const lines = createInterface({ input: process.stdin })
+// Whoever started the host holds stdin open: its end is the host's, also when the starter was killed.
+lines.on('close', () => process.exit(0))
+lines.once('line', (line) => {
+  start(JSON.parse(line) as NitroSettings).catch(fail)
+})
+
+async function start(settings: NitroSettings): Promise<void> {
+  closeDescriptorsOnExec()
+  const folder = dataFolder(settings.data)
+  const genesisFile = join(folder.nitro, 'genesis.json')
+  if (!existsSync(genesisFile))
+    throw new FatalError(
+      'ERR_HOST_GENESIS',
+      `${genesisFile} is missing: "wasmclave up" makes a development host, with its keys`,
+    )
+  const genesis = verifyGenesis(readFileSync(genesisFile))
+  const instanceId = genesis.genesis.hostId
+  const pki = new Pki(folder.nitro, instanceId)
+  if (!genesis.genesis.attestationRoots.includes(pki.rootFingerprint))
+    throw new FatalError(
+      'ERR_HOST_GENESIS',
+      `the attestation root of ${folder.nitro} is ${pki.rootFingerprint}, genesis names ${genesis.genesis.attestationRoots.join(', ')}`,
+    )
+  const bundles = { enclave: beside('enclave.cjs'), parent: beside('parent.mjs') }
+  const digests = await measureBinaries({ node: process.execPath, nitro: here, enclave: bundles.enclave })
+  const boot: BootRecord = {
+    version: 1,
+    ...digests,
+    flags: ENCLAVE_FLAGS,
+    isolation: isolation(),
+    clock: 'host',
+    development: genesis.genesis.development,
+  }
+  const host = new Host({
+    instanceId,
+    genesis,
+    pki,
+    boot,
+    parent: {
+      bundle: bundles.parent,
+      storeFolder: folder.store,
+      address: settings.address,
+      port: settings.port,
+      origins: settings.origins,
+      hosts: [],
+      stepDeadlineMs: settings.stepDeadlineMs,
+    },
+    enclaveBundle: bundles.enclave,
+    poolSize: settings.poolSize,
+    cpuCount: settings.cpuCount,
+    onEvent: tell,
+    now: Date.now,
+  })
+  const stop = () => {
+    host.stop()
+    process.exit(0)
+  }
+  process.on('exit', () => host.stop())
+  process.on('SIGINT', stop)
+  process.on('SIGTERM', stop)
+  const port = await host.start()
+  host.parentExited.then(() => {
+    tell({ event: 'failed', code: 'ERR_PARENT_DIED', message: 'the parent process died' })
+    stop()
+  })
+  tell({ event: 'listening', port, genesisDigest: genesis.digest, hostId: instanceId })
+}
+
+/** Layers of an enclave's process. What nitro gives it is verified; what the child says of itself is reported. */
+function isolation(): BootRecord['isolation'] {
+  const linux = process.platform === 'linux'
+  return [
+    { layer: 'process', state: 'verified' },
+    { layer: 'empty-environment', state: 'verified' },
+    { layer: 'no-inspector', state: 'verified' },
+    { layer: 'permission-model', state: 'reported' },
+    { layer: 'dies-with-nitro', state: linux ? 'reported' : 'absent' },
+    { layer: 'rlimits', state: 'absent' },
+    { layer: 'undumpable', state: 'absent' },
+    { layer: 'seccomp', state: 'absent' },
+  ]
+}
