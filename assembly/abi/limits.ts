@@ -29,7 +29,7 @@ export const MAX_HEAD_BYTES = 16384
 export const MAX_DATA_BYTES = 65536
 export const MAX_REQUEST_BODY = 4194304
 /** Response bytes that the kernel holds for one stream while its window is closed. */
-export const MAX_STREAM_BUFFER = 1048576
+export const MAX_STREAM_BUFFER = 4194304
 /** All bodies and held responses of one enclave. */
 export const MAX_BUFFERED_BYTES = 67108864
 export const MAX_ENROLLED_USERS = 1000

@@ -23,29 +23,38 @@ export function read(key: Uint8Array): Stored | null {
   return new Stored(load<u64>(buffer.dataStart), buffer.slice(8, length))
 }
 
-/** At most `limit` entries behind `after`, in key order. */
-export function list(prefix: Uint8Array, after: Uint8Array, limit: i32): Array<Entry> {
-  const entries: Array<Entry> = []
+/** Entries in key order, and whether more follow behind the last of them. */
+export class Page {
+  entries: Array<Entry> = []
+  more: bool = false
+}
+
+/** At most `limit` entries behind `after`, and no more once their values have `maxBytes`; at least one if there is one. */
+export function list(prefix: Uint8Array, after: Uint8Array, limit: i32, maxBytes: i32): Page {
+  const page = new Page()
   let from = after
-  while (entries.length < limit) {
-    const length = scan(
-      prefix.dataStart, prefix.length, from.dataStart, from.length, limit - entries.length, buffer.dataStart, buffer.length
-    )
+  let bytes = 0
+  for (;;) {
+    const length = scan(prefix.dataStart, prefix.length, from.dataStart, from.length, limit + 1, buffer.dataStart, buffer.length)
     if (length == STATUS_BUFFER) {
       buffer = new Uint8Array(2 * buffer.length)
       continue
     }
-    if (length <= 0) return entries
+    if (length <= 0) return page
     for (let at = 0; at < length; ) {
+      if (page.entries.length >= limit || (bytes >= maxBytes && page.entries.length > 0)) {
+        page.more = true
+        return page
+      }
       const keyLength = <i32>load<u32>(buffer.dataStart + at)
       const valueLength = <i32>load<u32>(buffer.dataStart + at, 4)
       const version = load<u64>(buffer.dataStart + at, 8)
       at += 16
       from = buffer.slice(at, at + keyLength)
       at += keyLength
-      entries.push(new Entry(from, version, buffer.slice(at, at + valueLength)))
+      page.entries.push(new Entry(from, version, buffer.slice(at, at + valueLength)))
       at += valueLength
+      bytes += valueLength
     }
   }
-  return entries
 }

@@ -13,6 +13,8 @@ export { allocate, wasmclave_abi } from '../../sdk/entry'
 const PREFIX = '/v1/'
 const DEFAULT_LIMIT = 100
 const MAX_LIMIT = 1000
+/** A page ends with the value that reaches this; the rest is behind its `after`. */
+const MAX_PAGE_BYTES = 262144
 /** Requests between collections: a collection is cheap here, as only watchers live on. */
 const COLLECT_EVERY: u32 = 256
 
@@ -86,16 +88,15 @@ function readMany(request: Request): void {
   }
   const limit = parseLimit(request.parameter('limit'))
   if (limit < 0) return failed(answerError(id, 400, 'ERR_LIMIT', 'limit is a number from 1 to 1000'))
-  // One more than asked tells whether there is a next page.
-  const entries = list(prefix, after, limit + 1)
-  const shown = min(entries.length, limit)
+  const page = list(prefix, after, limit, MAX_PAGE_BYTES)
+  const entries = page.entries
   let text = '{"items":['
-  for (let i = 0; i < shown; i++) {
+  for (let i = 0; i < entries.length; i++) {
     const entry = entries[i]
     if (i > 0) text += ','
     text += '{"key":"' + percentEncode(entry.key) + '","version":' + entry.version.toString() + ',"value":"' + base64(entry.value) + '"}'
   }
-  text += '],"after":' + (entries.length > limit ? '"' + percentEncode(entries[shown - 1].key) + '"' : 'null') + '}\n'
+  text += '],"after":' + (page.more ? '"' + percentEncode(entries[entries.length - 1].key) + '"' : 'null') + '}\n'
   const status = answerText(id, 200, 'content-type: application/json\n', text)
   if (status == STATUS_TOO_LARGE) failed(answerError(id, 413, 'ERR_LIST_SIZE', 'the page is too large: ask for fewer with limit'))
 }

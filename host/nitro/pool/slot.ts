@@ -57,11 +57,14 @@ export class Slot {
     this.#control.on('error', () => this.kill())
     this.#control.on('data', (chunk: Buffer) => this.#receive(chunk))
     this.ready = new Promise((resolve, reject) => {
-      this.#onReady = resolve
       const timer = setTimeout(() => {
         this.kill()
         reject(new UnavailableError('ERR_LAUNCH_START', `an enclave process was not ready within ${READY_MS} ms`))
       }, READY_MS)
+      this.#onReady = (report) => {
+        clearTimeout(timer)
+        resolve(report)
+      }
       this.#process.once('exit', () => {
         clearTimeout(timer)
         reject(new UnavailableError('ERR_LAUNCH_START', 'an enclave process died before it was ready'))
