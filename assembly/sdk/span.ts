@@ -50,19 +50,6 @@ export function percentDecode(from: Span): Uint8Array | null {
   return out.subarray(0, length)
 }
 
-const HEX = '0123456789ABCDEF'
-
-/** Unreserved characters stay, RFC 3986 section 2.3; so a key can be put back into a path. */
-export function percentEncode(bytes: Uint8Array): string {
-  let text = ''
-  for (let i = 0; i < bytes.length; i++) {
-    const c = <i32>bytes[i]
-    const plain = (c >= 0x61 && c <= 0x7a) || (c >= 0x41 && c <= 0x5a) || (c >= 0x30 && c <= 0x39) || c == 0x2d || c == 0x2e || c == 0x5f || c == 0x7e
-    text += plain ? String.fromCharCode(c) : '%' + HEX.charAt(c >> 4) + HEX.charAt(c & 15)
-  }
-  return text
-}
-
 function nibble(c: u8): i32 {
   if (c >= 0x30 && c <= 0x39) return c - 0x30
   const lower = c | 0x20

@@ -1,11 +1,11 @@
 // A key-value service: PUT, GET and DELETE /v1/<percent-encoded key>, versions as ETags, lists and watches.
 import { STATUS_NOT_FOUND, STATUS_OK, STATUS_QUOTA, STATUS_TOO_LARGE } from '../../abi/status'
-import { base64 } from '../../sdk/base64'
 import { put, remove } from '../../sdk/calls'
 import { Request } from '../../sdk/request'
-import { answer, answerError, answerText, begin } from '../../sdk/response'
-import { percentDecode, percentEncode, Span } from '../../sdk/span'
+import { answer, answerError, begin } from '../../sdk/response'
+import { percentDecode, Span } from '../../sdk/span'
 import { list, read, Stored } from '../../sdk/store'
+import { TextWriter } from '../../sdk/text-writer'
 import { addWatcher, dropWatcher, flushWatchers, notify, TYPE_DELETE, TYPE_PUT } from './watchers'
 
 export { allocate, wasmclave_abi } from '../../sdk/entry'
@@ -18,6 +18,7 @@ const MAX_PAGE_BYTES = 262144
 /** Requests between collections: a collection is cheap here, as only watchers live on. */
 const COLLECT_EVERY: u32 = 256
 
+const text = new TextWriter()
 let handled: u32 = 0
 
 export function handle(request: u32, pointer: usize, length: usize): i32 {
@@ -90,14 +91,16 @@ function readMany(request: Request): void {
   if (limit < 0) return failed(answerError(id, 400, 'ERR_LIMIT', 'limit is a number from 1 to 1000'))
   const page = list(prefix, after, limit, MAX_PAGE_BYTES)
   const entries = page.entries
-  let text = '{"items":['
+  text.clear().ascii('{"items":[')
   for (let i = 0; i < entries.length; i++) {
     const entry = entries[i]
-    if (i > 0) text += ','
-    text += '{"key":"' + percentEncode(entry.key) + '","version":' + entry.version.toString() + ',"value":"' + base64(entry.value) + '"}'
+    text.ascii(i > 0 ? ',{"key":"' : '{"key":"').percentEncoded(entry.key)
+    text.ascii('","version":' + entry.version.toString() + ',"value":"').base64(entry.value).ascii('"}')
   }
-  text += '],"after":' + (page.more ? '"' + percentEncode(entries[entries.length - 1].key) + '"' : 'null') + '}\n'
-  const status = answerText(id, 200, 'content-type: application/json\n', text)
+  text.ascii('],"after":')
+  if (page.more) text.ascii('"').percentEncoded(entries[entries.length - 1].key).ascii('"}\n')
+  else text.ascii('null}\n')
+  const status = answer(id, 200, 'content-type: application/json\n', text.at, text.length)
   if (status == STATUS_TOO_LARGE) failed(answerError(id, 413, 'ERR_LIST_SIZE', 'the page is too large: ask for fewer with limit'))
 }
 

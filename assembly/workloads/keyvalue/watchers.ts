@@ -1,9 +1,8 @@
 // Watches: NDJSON of what is put and deleted under a prefix. A reader that is slow has its events kept, up to a limit; then it is told
 // and ended, so that no client believes it has seen all when it has not.
 import { STATUS_AGAIN, STATUS_OK } from '../../abi/status'
-import { base64 } from '../../sdk/base64'
 import { more } from '../../sdk/response'
-import { percentEncode } from '../../sdk/span'
+import { TextWriter } from '../../sdk/text-writer'
 
 export const TYPE_PUT = 'PUT'
 export const TYPE_DELETE = 'DELETE'
@@ -15,6 +14,7 @@ class Watcher {
   constructor(public request: u32, public prefix: Uint8Array) {}
 }
 
+const text = new TextWriter()
 const watchers: Map<u32, Watcher> = new Map()
 
 export function addWatcher(request: u32, prefix: Uint8Array): void {
@@ -27,7 +27,14 @@ export function dropWatcher(request: u32): void {
 
 export function notify(type: string, key: Uint8Array, version: u64, value: Uint8Array): void {
   if (watchers.size == 0) return
-  const line = '{"type":"' + type + '","key":"' + percentEncode(key) + '","version":' + version.toString() + ',"value":"' + base64(value) + '"}\n'
+  const line = text
+    .clear()
+    .ascii('{"type":"' + type + '","key":"')
+    .percentEncoded(key)
+    .ascii('","version":' + version.toString() + ',"value":"')
+    .base64(value)
+    .ascii('"}\n')
+    .text()
   const all = watchers.values()
   for (let i = 0; i < all.length; i++) {
     const watcher = all[i]
