@@ -34,17 +34,17 @@ export function list(prefix: Uint8Array, after: Uint8Array, limit: i32, maxBytes
   const page = new Page()
   let from = after
   let bytes = 0
-  for (;;) {
+  while (!page.more) {
     const length = scan(prefix.dataStart, prefix.length, from.dataStart, from.length, limit + 1, buffer.dataStart, buffer.length)
     if (length == STATUS_BUFFER) {
       buffer = new Uint8Array(2 * buffer.length)
       continue
     }
-    if (length <= 0) return page
+    if (length <= 0) break
     for (let at = 0; at < length; ) {
       if (page.entries.length >= limit || (bytes >= maxBytes && page.entries.length > 0)) {
         page.more = true
-        return page
+        break
       }
       const keyLength = <i32>load<u32>(buffer.dataStart + at)
       const valueLength = <i32>load<u32>(buffer.dataStart + at, 4)
@@ -57,4 +57,5 @@ export function list(prefix: Uint8Array, after: Uint8Array, limit: i32, maxBytes
       bytes += valueLength
     }
   }
+  return page
 }
