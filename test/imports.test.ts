@@ -1,0 +1,114 @@
+// The architecture as a program: who may import whom (DESIGN, section 2). That the parent never sees plaintext is a property of this graph.
+import { globSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize } from 'node:path'
+import t from 'tap'
+
+/** From a folder to the folders it may import. Everything may import itself, host/errors.ts and assembly/abi. */
+const ARROWS: Record<string, string[]> = {
+  'assembly/abi': [],
+  'assembly/mem': [],
+  'assembly/crypto': ['assembly/mem'],
+  'assembly/codec': ['assembly/mem'],
+  'assembly/kernel': ['assembly/crypto', 'assembly/codec', 'assembly/mem'],
+  'assembly/sdk': ['assembly/mem'],
+  'assembly/workloads': ['assembly/sdk', 'assembly/codec'],
+  'host/errors.ts': [],
+  'host/core': [],
+  'host/wire': [],
+  'host/verifier': ['host/wire'],
+  'host/control': ['host/wire', 'host/log'],
+  'host/nitro': ['host/wire', 'host/control', 'host/log', 'host/verifier'],
+  'host/parent': ['host/wire'],
+  'host/enclave': ['host/wire'],
+  'host/client': ['host/core', 'host/verifier', 'host/log', 'host/wire'],
+  'host/cli': [
+    'host/core',
+    'host/verifier',
+    'host/log',
+    'host/wire',
+    'host/control',
+    'host/nitro',
+    'host/parent',
+    'host/client',
+  ],
+  'host/build.ts': [],
+}
+
+/** Packages a folder may import; node: modules are a rule of their own. */
+const PACKAGES: Record<string, string[]> = {
+  'host/core': ['@assemblyscript/loader'],
+  'host/wire': ['cborg', 'canonicalize'],
+  'host/verifier': ['@peculiar/x509', 'reflect-metadata'],
+  'host/control': ['jose'],
+  'host/parent': ['ws'],
+  'host/client': ['ws', '@peculiar/x509', 'reflect-metadata'],
+  'host/cli': ['commander', 'ws'],
+  'host/build.ts': ['rolldown', 'wabt'],
+}
+
+/** Pure, and run in browsers: no module of Node's. `client` keeps what needs Node in *.node.ts and proxy/. */
+const WITHOUT_NODE = ['host/wire', 'host/verifier', 'host/client']
+
+type Source = { path: string; text: string }
+
+function violations(sources: Source[]): string[] {
+  const found: string[] = []
+  for (const { path, text } of sources) {
+    const from = area(path)
+    if (from === undefined || ARROWS[from] === undefined) {
+      found.push(`${path} is in no folder of the design`)
+      continue
+    }
+    for (const target of importsOf(text)) {
+      if (target.startsWith('.')) {
+        const to = area(normalize(join(dirname(path), target)))
+        const allowed =
+          to === from ||
+          to === 'host/errors.ts' ||
+          to === 'assembly/abi' ||
+          (to !== undefined && ARROWS[from]?.includes(to))
+        if (!allowed) found.push(`${path} imports ${target}: no arrow from ${from} to ${to}`)
+      } else if (target.startsWith('node:')) {
+        const pure = WITHOUT_NODE.includes(from) && !path.endsWith('.node.ts') && !path.startsWith('host/client/proxy/')
+        if (pure) found.push(`${path} imports ${target}: ${from} runs without Node`)
+      } else if (!PACKAGES[from]?.includes(target)) found.push(`${path} imports ${target}: no package of ${from}`)
+    }
+  }
+  return found
+}
+
+function area(path: string): string | undefined {
+  return Object.keys(ARROWS).find(
+    (folder) => path === folder || path === folder.replace(/\.ts$/, '') || path.startsWith(`${folder}/`),
+  )
+}
+
+function importsOf(text: string): string[] {
+  const static_ = [
+    ...text.matchAll(/^(?:import|export)\s[^'"]*?from\s+['"]([^'"]+)['"]/gm),
+    ...text.matchAll(/^import\s+['"]([^'"]+)['"]/gm),
+  ]
+  // host/core reads its module from a file on Node, by a dynamic import that browsers never reach
+  const dynamic = [...text.matchAll(/\bimport\(\s*['"]([^'"]+)['"]\s*\)/g)].filter(
+    (match) => match[1] !== 'node:fs/promises',
+  )
+  return [...static_, ...dynamic].map((match) => match[1] as string)
+}
+
+t.test('imports only along the arrows of the design', async (t) => {
+  const paths = globSync(['host/**/*.ts', 'assembly/**/*.ts']).filter((path) => !path.endsWith('.d.ts'))
+  t.ok(paths.length > 80, `${paths.length} files`)
+  t.same(violations(paths.map((path) => ({ path, text: readFileSync(path, 'utf8') }))), [])
+})
+
+t.test('catches a wrong arrow, a wrong package and a wrong module of Node', async (t) => {
+  const plant = (path: string, text: string) => violations([{ path, text }]).length
+  t.equal(plant('host/parent/x.ts', "import { a } from '../wire/frame.ts'"), 0)
+  t.equal(plant('host/parent/x.ts', "import { a } from '../core/index.ts'"), 1)
+  t.equal(plant('host/parent/x.ts', "export type { a } from '../verifier/index.ts'"), 1)
+  t.equal(plant('host/enclave/x.ts', "import { WebSocket } from 'ws'"), 1)
+  t.equal(plant('host/verifier/x.ts', "import { createHash } from 'node:crypto'"), 1)
+  t.equal(plant('host/client/transport.node.ts', "import { connect } from 'node:net'"), 0)
+  t.equal(plant('assembly/crypto/x.ts', "import { a } from '../kernel/index'"), 1)
+  t.equal(plant('host/secret/x.ts', ''), 1)
+})
