@@ -51,15 +51,16 @@ export async function up(options: UpOptions): Promise<void> {
   const writeHostFile = (proxy: string | null) =>
     writeFileSync(folder.hostFile, JSON.stringify({ pid: process.pid, gateway, proxy }), { mode: 0o600 })
   writeHostFile(null)
-  let stopProxy = () => {}
-  let stopping: Promise<void> | undefined
+  let stopProxy: () => void = () => {}
+  let stopping = false
   const stop = (code: number) => {
-    stopping ??= (async () => {
-      stopProxy()
-      await nitro.stop()
+    if (stopping) return
+    stopping = true
+    stopProxy()
+    nitro.stop().then(() => {
       rmSync(folder.hostFile, { force: true })
       process.exit(code)
-    })()
+    })
   }
   process.on('SIGINT', () => stop(0))
   process.on('SIGTERM', () => stop(0))

@@ -48,6 +48,7 @@ function checkStructure(bytes: Uint8Array): void {
     if (major === 2 || major === 3) {
       if (argument > bytes.length - at)
         throw syntax(at, `a string of ${argument} bytes where ${bytes.length - at} are left`)
+      if (major === 3) checkUtf8(bytes.subarray(at, at + argument), at)
       at += argument
     } else if (major === 4 || major === 5) {
       const items = major === 4 ? argument : 2 * argument
@@ -59,6 +60,20 @@ function checkStructure(bytes: Uint8Array): void {
       throw syntax(at, 'a float, or a value other than false, true and null')
   }
   if (at !== bytes.length) throw syntax(at, `${bytes.length - at} bytes follow the item`)
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
+// A lenient decoder would put replacement characters in place of what is wrong: two inputs, one text.
+function checkUtf8(bytes: Uint8Array, at: number): void {
+  // A mark at the front would be dropped by the decoder below.
+  if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf)
+    throw syntax(at, 'a text that begins with a byte order mark')
+  try {
+    utf8.decode(bytes)
+  } catch {
+    throw syntax(at, 'a text that is no UTF-8')
+  }
 }
 
 function head(bytes: Uint8Array, at: number): { major: number; info: number; argument: number; next: number } {
