@@ -11,13 +11,16 @@ const POLL_MS = 500
 /** Node itself, beside what the guest was granted. */
 const PROCESS_BYTES = 160 * 1024 * 1024
 
+/** Share of its deadline that a late enclave must have spent on a CPU: less, and it was the machine that was busy. */
+const SPINNING = 0.5
+
 export type Watched = { pid: number; memoryBytes: number; kill(reason: 'deadline' | 'memory'): void }
 
 type Sample = { cpuMs: number; atMs: number }
 
 export class Watchdog {
   readonly #deadlineMs: number
-  readonly #watched = new Map<number, { subject: Watched; samples: Sample[]; busySinceMs: number }>()
+  readonly #watched = new Map<number, { subject: Watched; samples: Sample[] }>()
   readonly #timer: NodeJS.Timeout
 
   constructor(deadlineMs: number) {
@@ -27,7 +30,8 @@ export class Watchdog {
   }
 
   watch(slot: number, subject: Watched): void {
-    this.#watched.set(slot, { subject, samples: [], busySinceMs: 0 })
+    const cpuMs = readCpuMs(subject.pid) ?? 0
+    this.#watched.set(slot, { subject, samples: [{ cpuMs, atMs: performance.now() }] })
   }
 
   forget(slot: number): void {
@@ -44,7 +48,7 @@ export class Watchdog {
     // CPU used since the last poll before the wait began tells spinning from starving.
     const before = [...entry.samples].reverse().find((sample) => sample.atMs <= now - waitedMs) ?? entry.samples[0]
     const used = before === undefined ? cpuMs : cpuMs - before.cpuMs
-    if (used >= this.#deadlineMs * 0.8 || waitedMs > 10 * this.#deadlineMs) entry.subject.kill('deadline')
+    if (used >= this.#deadlineMs * SPINNING || waitedMs > 10 * this.#deadlineMs) entry.subject.kill('deadline')
   }
 
   stop(): void {
