@@ -5,7 +5,7 @@ import { UsageError } from '../errors.ts'
 import { toHex } from './bytes.ts'
 import type { AttestationDocument } from './document.ts'
 import { checkPublicKey, checkPurpose, checkUserData, type Purpose } from './rules/binding.ts'
-import { leafKey, verifyChain } from './rules/chain.ts'
+import { verifyChain } from './rules/chain.ts'
 import { isDebug, refuseDebug } from './rules/debug.ts'
 import { checkAge, checkNonce } from './rules/freshness.ts'
 import { checkPcrs, parseReferenceValues } from './rules/pcrs.ts'
@@ -45,7 +45,7 @@ export async function appraise(
 ): Promise<AppraisalResult> {
   const reference = parseReferenceValues(policy.pcrs ?? {})
   const leaf = await verifyChain(document, rootDer(policy.root), now)
-  await verifyDocumentSignature(document, await leafKey(leaf))
+  await verifyDocumentSignature(document, leaf.key)
   if (policy.nonce !== undefined) checkNonce(document, policy.nonce)
   if (policy.maxAgeSeconds !== undefined) checkAge(document, policy.maxAgeSeconds, now)
   refuseDebug(document, policy.allowDebug ?? false)

@@ -14,16 +14,24 @@ const UNDERSTOOD = new Set([BASIC_CONSTRAINTS, KEY_USAGE])
 /** Tag and length of SubjectPublicKeyInfo for an uncompressed point on the named curve P-384, RFC 5480. */
 const SPKI_P384 = '3076301006072a8648ce3d020106052b8104002203620004'
 
+export type Leaf = { key: CryptoKey; notAfter: Date }
+
 /**
  * @param root DER of the pinned root; cabundle[0] counts for nothing unless it is this
- * @returns the leaf, whose key signs the document
+ * @returns the leaf's key, which signs the document, and its end
  * @throws RefusedError ERR_EVIDENCE_CHAIN, ERR_EVIDENCE_DATES
  */
-export async function verifyChain(
-  document: AttestationDocument,
-  root: Uint8Array,
-  now: Date,
-): Promise<x509.X509Certificate> {
+export async function verifyChain(document: AttestationDocument, root: Uint8Array, now: Date): Promise<Leaf> {
+  try {
+    return await walkChain(document, root, now)
+  } catch (error) {
+    if (error instanceof RefusedError) throw error
+    // Parts of a certificate are parsed when they are first looked at.
+    throw new RefusedError('ERR_EVIDENCE_CHAIN', 'a certificate does not parse', { cause: error })
+  }
+}
+
+async function walkChain(document: AttestationDocument, root: Uint8Array, now: Date): Promise<Leaf> {
   const [claimed, ...intermediates] = document.cabundle as [Uint8Array, ...Uint8Array[]]
   if (!equal(claimed, root)) throw chain('cabundle begins with another root than the pinned one')
   const path = [root, ...intermediates, document.certificate].map(parse)
@@ -42,12 +50,8 @@ export async function verifyChain(
     if (!(await certificate.verify({ publicKey: issuer.publicKey, signatureOnly: true })))
       throw chain(`the signature on ${certificate.subject} is not the one of ${issuer.subject}`)
   }
-  return path[path.length - 1] as x509.X509Certificate
-}
-
-/** The leaf's key, for the document's signature. */
-export function leafKey(leaf: x509.X509Certificate): Promise<CryptoKey> {
-  return leaf.publicKey.export(P384, ['verify'])
+  const leaf = path[path.length - 1] as x509.X509Certificate
+  return { key: await leaf.publicKey.export(P384, ['verify']), notAfter: leaf.notAfter }
 }
 
 function parse(der: Uint8Array): x509.X509Certificate {
