@@ -1,5 +1,6 @@
 // AES-256, FIPS 197, bitsliced: eight blocks at a time in eight planes, one plane a bit. A plane's byte is a position of the state,
 // its bit a block. CT: logic operations and fixed shuffles only; no table, no branch and no address depends on key or data.
+// SAFETY: in functions that are not exported, `at` and `key` name AES_PASS bytes; offsets are constants below that.
 import { zeroise } from '../mem/bytes'
 
 export const AES256_KEY: usize = 32

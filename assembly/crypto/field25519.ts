@@ -1,5 +1,6 @@
 // The field GF(2^255 - 19) in ten limbs of alternately 26 and 25 bits, as signed 32-bit integers with 64-bit products.
-// CT: no branch or address depends on a value; conditional steps are masks.
+// CT: no branch or address depends on a value; conditional steps are masks. i64.mul is taken to be of equal time, as in ghash.ts.
+// SAFETY: every pointer to an element names FIELD25519 bytes, every pointer to an encoding 32; offsets are constants below that.
 import { copy, zeroise } from '../mem/bytes'
 
 /** Bytes of an element: ten i32. Limb i weighs 2^ceil(25.5 i). */

@@ -1,5 +1,5 @@
 // GHASH, SP 800-38D section 6.4, without tables: carry-less products from integer ones with holes between the bits.
-// CT: multiplications and masks only.
+// CT: multiplications and masks only; that i64.mul takes equal time holds on 64-bit machines (x86-64, arm64), not on every 32-bit one.
 import { copy, load64, store64, zeroise } from '../mem/bytes'
 
 /** Bytes of a key's state: H and its bit-reversal, each with the XOR of its halves. */

@@ -9,7 +9,7 @@ import { x25519, x25519Base } from './x25519'
 export const HPKE_AES_256_GCM = 2
 export const HPKE_CHACHA20_POLY1305 = 3
 
-/** Bytes of a context: u32 AEAD, key 32, base nonce 12, exporter secret 32, sequence u64. */
+/** Bytes of a context: u32 AEAD (0: erased, refuses everything), key 32, base nonce 12, exporter secret 32, sequence u64. */
 export const HPKE_CONTEXT: usize = 96
 const KEY_AT: usize = 8
 const NONCE_AT: usize = 40
@@ -49,26 +49,24 @@ const counter = memory.data(1)
 const nonce = memory.data(12, 16)
 const aes = memory.data(<i32>AES_GCM_STATE, 16)
 
-/** Sender: writes `enc`, 32 bytes. `ephemeral`: 32 random bytes, used once. @returns false for a key of low order. */
+/** Sender: writes `enc`, 32 bytes. `ephemeral`: 32 random bytes, used once. @returns false, the context erased, for a key of low order. */
 export function hpkeSetupBaseS(context: usize, aead: u32, enc: usize, ephemeral: usize, publicKey: usize, info: usize, infoLength: usize): bool {
   x25519Base(enc, ephemeral)
   const valid = x25519(dh, ephemeral, publicKey)
   copy(kemContext, enc, 32)
   copy(kemContext + 32, publicKey, 32)
-  keySchedule(context, aead, info, infoLength)
-  return valid
+  return keySchedule(context, aead, info, infoLength, valid)
 }
 
-/** Recipient. @returns false for an `enc` of low order. */
+/** Recipient. @returns false, the context erased, for an `enc` of low order. */
 export function hpkeSetupBaseR(context: usize, aead: u32, enc: usize, secretKey: usize, info: usize, infoLength: usize): bool {
   const valid = x25519(dh, secretKey, enc)
   copy(kemContext, enc, 32)
   x25519Base(kemContext + 32, secretKey)
-  keySchedule(context, aead, info, infoLength)
-  return valid
+  return keySchedule(context, aead, info, infoLength, valid)
 }
 
-/** Writes ciphertext ‖ tag; `out` may be `from`. @returns false when the sequence is used up. */
+/** Writes ciphertext ‖ tag; `out` may be `from`. @returns false, and writes nothing, when the sequence is used up or the context erased. */
 export function hpkeSeal(context: usize, out: usize, aad: usize, aadLength: usize, from: usize, length: usize): bool {
   if (!nextNonce(context)) return false
   if (load<u32>(context) == HPKE_CHACHA20_POLY1305) chacha20poly1305Seal(out, context + KEY_AT, nonce, aad, aadLength, from, length)
@@ -95,9 +93,11 @@ export function hpkeOpen(context: usize, out: usize, aad: usize, aadLength: usiz
   return opened
 }
 
-/** Section 5.3. @returns false above 255 blocks. */
+/** Section 5.3. @returns false, and writes nothing, above 255 blocks or when the context is erased. */
 export function hpkeExport(context: usize, out: usize, length: usize, exporterContext: usize, contextLength: usize): bool {
-  store<u8>(HPKE_SUITE, <u8>load<u32>(context), 9)
+  const aead = load<u32>(context)
+  if (aead == 0) return false
+  store<u8>(HPKE_SUITE, <u8>aead, 9)
   return expand(out, length, context + EXPORTER_AT, true, SEC, 3, exporterContext, contextLength)
 }
 
@@ -105,8 +105,13 @@ export function hpkeErase(context: usize): void {
   zeroise(context, HPKE_CONTEXT)
 }
 
-// Sections 4.1 (ExtractAndExpand) and 5.1 (KeySchedule)
-function keySchedule(context: usize, aead: u32, info: usize, infoLength: usize): void {
+// Sections 4.1 (ExtractAndExpand) and 5.1 (KeySchedule); `valid`: the Diffie-Hellman value in `dh` is no zero
+function keySchedule(context: usize, aead: u32, info: usize, infoLength: usize, valid: bool): bool {
+  if (!valid || (aead != HPKE_AES_256_GCM && aead != HPKE_CHACHA20_POLY1305)) {
+    hpkeErase(context)
+    zeroise(dh, 32)
+    return false
+  }
   store<u32>(context, aead)
   store<u8>(HPKE_SUITE, <u8>aead, 9)
   extract(prk, 0, 0, false, EAE_PRK, 7, dh, 32)
@@ -123,6 +128,7 @@ function keySchedule(context: usize, aead: u32, info: usize, infoLength: usize):
   zeroise(prk, 32)
   zeroise(sharedSecret, 32)
   zeroise(secret, 32)
+  return true
 }
 
 function suite(hpke: bool): void {
@@ -170,6 +176,7 @@ function expand(out: usize, length: usize, key: usize, hpke: bool, label: usize,
 
 // base nonce XOR I2OSP(sequence, 12), section 5.2
 function nextNonce(context: usize): bool {
+  if (load<u32>(context) == 0) return false
   const sequence = load<u64>(context, SEQUENCE_AT)
   if (sequence > LAST_SEQUENCE) return false
   zeroise(nonce, 4)

@@ -10,7 +10,7 @@ export { sha256 } from './sha256'
 export { sha384, sha512 } from './sha512'
 export { x25519, x25519Base } from './x25519'
 
-/** @returns 0 when there is no memory left */
+/** Traps when there is no memory left, or above 1 GiB at once. */
 export function allocate(bytes: usize): usize {
   return heap.alloc(bytes)
 }

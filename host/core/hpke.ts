@@ -16,7 +16,7 @@ const MAX_EXPORT = 255 * 32
 export type HpkeContext = {
   /** Section 5.3 */
   export(context: Uint8Array, lengthBytes: number): Uint8Array
-  /** Erases the context's secrets. */
+  /** Erases the context's secrets; every later call throws ERR_KEY_DESTROYED. */
   destroy(): void
 }
 export type HpkeSender = HpkeContext & {
@@ -29,6 +29,9 @@ export type HpkeRecipient = HpkeContext & {
   open(aad: Uint8Array, sealed: Uint8Array): Uint8Array
 }
 
+/** A context in the core's memory. `at` is 0 once it was given back: that memory may be another key's by then. */
+type Held = { at: number }
+
 export class Hpke {
   readonly #exports: CoreExports
   readonly #memory: CoreMemory
@@ -40,7 +43,7 @@ export class Hpke {
 
   /**
    * @param ephemeral 32 random bytes; an argument for test vectors only
-   * @throws RefusedError ERR_HPKE_KEY for a public key of low order
+   * @throws RefusedError ERR_HPKE_KEY for a public key of low order; UsageError ERR_CORE_ALGORITHM, ERR_CORE_KEY_LENGTH
    */
   setupBaseS(
     publicKey: Uint8Array,
@@ -48,13 +51,14 @@ export class Hpke {
     aead: HpkeAead = 'chacha20-poly1305',
     ephemeral = randomKey(),
   ): HpkeSender {
+    const id = aeadId(aead)
     checkKey(publicKey)
     checkKey(ephemeral)
     const { memory, context } = this.#begin(info.length + 128)
     const enc = memory.room(KEY_BYTES)
     const valid = this.#exports.hpkeSetupBaseS(
-      context,
-      AEAD_IDS[aead],
+      context.at,
+      id,
       enc,
       memory.put(ephemeral),
       memory.put(publicKey),
@@ -69,19 +73,20 @@ export class Hpke {
     })
   }
 
-  /** @throws RefusedError ERR_HPKE_KEY for an encapsulated key of low order */
+  /** @throws RefusedError ERR_HPKE_KEY for an encapsulated key of low order; UsageError ERR_CORE_ALGORITHM, ERR_CORE_KEY_LENGTH */
   setupBaseR(
     enc: Uint8Array,
     secretKey: Uint8Array,
     info: Uint8Array,
     aead: HpkeAead = 'chacha20-poly1305',
   ): HpkeRecipient {
+    const id = aeadId(aead)
     checkKey(enc)
     checkKey(secretKey)
     const { memory, context } = this.#begin(info.length + 128)
     const valid = this.#exports.hpkeSetupBaseR(
-      context,
-      AEAD_IDS[aead],
+      context.at,
+      id,
       memory.put(enc),
       memory.put(secretKey),
       memory.put(info),
@@ -91,8 +96,12 @@ export class Hpke {
     return this.#checked(valid, context, { open: (aad, sealed) => this.#open(context, aad, sealed) })
   }
 
-  #checked<T extends object>(valid: number, context: number, methods: T): T & HpkeContext {
-    const destroy = () => this.#memory.free(context, this.#exports.HPKE_CONTEXT.value as number)
+  #checked<T extends object>(valid: number, context: Held, methods: T): T & HpkeContext {
+    const destroy = () => {
+      if (context.at === 0) return
+      this.#memory.free(context.at, this.#exports.HPKE_CONTEXT.value as number)
+      context.at = 0
+    }
     if (valid === 0) {
       destroy()
       throw new RefusedError('ERR_HPKE_KEY', 'a public key of low order')
@@ -100,26 +109,28 @@ export class Hpke {
     return { ...methods, export: (exporter, length) => this.#export(context, exporter, length), destroy }
   }
 
-  #begin(bytes: number): { memory: CoreMemory; context: number } {
-    const context = this.#memory.keep(this.#exports.HPKE_CONTEXT.value as number)
+  #begin(bytes: number): { memory: CoreMemory; context: Held } {
     this.#memory.begin(bytes + 64)
-    return { memory: this.#memory, context }
+    const at = this.#memory.keep(this.#exports.HPKE_CONTEXT.value as number)
+    return { memory: this.#memory, context: { at } }
   }
 
-  #seal(context: number, aad: Uint8Array, plaintext: Uint8Array): Uint8Array {
+  #seal(held: Held, aad: Uint8Array, plaintext: Uint8Array): Uint8Array {
+    const context = live(held)
     const memory = this.#memory
     memory.begin(aad.length + plaintext.length + 64)
     const a = memory.put(aad)
     const p = memory.room(plaintext.length + TAG_BYTES)
     memory.putAt(p, plaintext)
     const sealed = this.#exports.hpkeSeal(context, p, a, aad.length, p, plaintext.length) !== 0
-    const out = memory.take(p, plaintext.length + TAG_BYTES)
+    const out = sealed ? memory.take(p, plaintext.length + TAG_BYTES) : undefined
     memory.end()
-    if (!sealed) throw new UsageError('ERR_HPKE_SEQUENCE', 'this context has sealed all it may')
+    if (out === undefined) throw new UsageError('ERR_HPKE_SEQUENCE', 'this context has sealed all it may')
     return out
   }
 
-  #open(context: number, aad: Uint8Array, sealed: Uint8Array): Uint8Array {
+  #open(held: Held, aad: Uint8Array, sealed: Uint8Array): Uint8Array {
+    const context = live(held)
     const memory = this.#memory
     memory.begin(aad.length + sealed.length + 64)
     const a = memory.put(aad)
@@ -131,7 +142,8 @@ export class Hpke {
     return out
   }
 
-  #export(context: number, exporter: Uint8Array, length: number): Uint8Array {
+  #export(held: Held, exporter: Uint8Array, length: number): Uint8Array {
+    const context = live(held)
     if (!Number.isInteger(length) || length < 0 || length > MAX_EXPORT)
       throw new UsageError('ERR_CORE_LENGTH', `an export of ${length} bytes; 0 to ${MAX_EXPORT}`)
     const memory = this.#memory
@@ -142,6 +154,21 @@ export class Hpke {
     memory.end()
     return bytes
   }
+}
+
+function live(held: Held): number {
+  if (held.at === 0) throw new UsageError('ERR_KEY_DESTROYED', 'this context was destroyed')
+  return held.at
+}
+
+// JavaScript callers have no types: a name that is none of ours must not become `undefined`.
+function aeadId(aead: HpkeAead): number {
+  if (!Object.hasOwn(AEAD_IDS, aead))
+    throw new UsageError(
+      'ERR_CORE_ALGORITHM',
+      `${String(aead)} is no AEAD of this core: ${Object.keys(AEAD_IDS).join(', ')}`,
+    )
+  return AEAD_IDS[aead]
 }
 
 function checkKey(key: Uint8Array): void {

@@ -81,7 +81,7 @@ export class Core {
 
   /** RFC 2104. @returns as many bytes as the hash has */
   hmac(hash: Hash, key: Uint8Array, data: Uint8Array): Uint8Array {
-    const { id, bytes } = HASHES[hash]
+    const { id, bytes } = named(hash)
     const memory = this.#memory
     memory.begin(key.length + data.length + 128)
     const out = memory.room(bytes)
@@ -91,7 +91,7 @@ export class Core {
 
   /** RFC 5869. @param lengthBytes at most 255 digests. @throws UsageError ERR_CORE_LENGTH */
   hkdf(hash: Hash, ikm: Uint8Array, salt: Uint8Array, info: Uint8Array, lengthBytes: number): Uint8Array {
-    const { id, bytes } = HASHES[hash]
+    const { id, bytes } = named(hash)
     if (!Number.isInteger(lengthBytes) || lengthBytes < 0 || lengthBytes > 255 * bytes)
       throw new UsageError('ERR_CORE_LENGTH', `${lengthBytes} bytes of HKDF-${hash}; 0 to ${255 * bytes}`)
     const memory = this.#memory
@@ -153,6 +153,16 @@ export class Core {
     this.#memory.end()
     return bytes
   }
+}
+
+// JavaScript callers have no types: a name that is none of ours must not become `undefined`.
+function named(hash: Hash): (typeof HASHES)[Hash] {
+  if (!Object.hasOwn(HASHES, hash))
+    throw new UsageError(
+      'ERR_CORE_ALGORITHM',
+      `${String(hash)} is no hash of this core: ${Object.keys(HASHES).join(', ')}`,
+    )
+  return HASHES[hash]
 }
 
 function checkLength(bytes: Uint8Array, length: number): void {

@@ -2,11 +2,13 @@
  * The core's linear memory, borrowed for the time of a call: bytes are copied in, the call runs, bytes are copied out, and every
  * byte that was used is erased. Views are made anew after each allocation, as memory may have grown.
  */
-import { UnavailableError } from '../errors.ts'
+import { UnavailableError, UsageError } from '../errors.ts'
 import type { CoreExports } from './module.ts'
 
 /** Arena for arguments and results of one call; grows to the largest call so far. */
 const FIRST_BYTES = 65_536
+/** The largest block of AssemblyScript's allocator is 2^30 - 4 bytes; above 2^32 a length would wrap on its way into Wasm. */
+const MAX_BYTES = 2 ** 30 - 64
 
 export class CoreMemory {
   readonly #exports: CoreExports
@@ -21,8 +23,12 @@ export class CoreMemory {
     this.#view = new Uint8Array(exports.memory.buffer)
   }
 
-  /** Begins a call that needs at most `bytes` for all that it copies in and out. */
+  /**
+   * Begins a call that needs at most `bytes` for all that it copies in and out.
+   * @throws UsageError ERR_CORE_LENGTH above about 1 GiB
+   */
   begin(bytes: number): void {
+    if (bytes > MAX_BYTES) throw new UsageError('ERR_CORE_LENGTH', `a call of ${bytes} bytes; ${MAX_BYTES} at most`)
     this.#used = 0
     if (bytes > this.#capacity) {
       const base = this.#allocate(bytes)
