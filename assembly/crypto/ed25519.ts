@@ -1,5 +1,6 @@
 // Ed25519 verification, RFC 8032 section 5.1.7, without the cofactor, on encodings: what is not the one encoding of a value is
-// refused. Everything here is public (key, message, signature), so time may depend on it.
+// refused. Everything here is public (key, message, signature), so time may depend on it. A key of small order is accepted, as
+// section 5.1.7 does: under it a signature binds no message, so whoever enrols keys answers for them.
 import { equal } from '../mem/bytes'
 import {
   FIELD25519, feAdd, feCopy, feFromBytes, feInvert, feMul, feNegate, feOne, fePower22523, feSquare, feSub, feToBytes, feZero

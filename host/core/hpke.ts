@@ -42,29 +42,31 @@ export class Hpke {
   }
 
   /**
-   * @param ephemeral 32 random bytes; an argument for test vectors only
+   * @param ephemeral 32 random bytes, for test vectors only; without it the core's own are made, and erased here
    * @throws RefusedError ERR_HPKE_KEY for a public key of low order; UsageError ERR_CORE_ALGORITHM, ERR_CORE_KEY_LENGTH
    */
   setupBaseS(
     publicKey: Uint8Array,
     info: Uint8Array,
     aead: HpkeAead = 'chacha20-poly1305',
-    ephemeral = randomKey(),
+    ephemeral?: Uint8Array,
   ): HpkeSender {
     const id = aeadId(aead)
     checkKey(publicKey)
-    checkKey(ephemeral)
+    const secret = ephemeral ?? randomKey()
+    checkKey(secret)
     const { memory, context } = this.#begin(info.length + 128)
     const enc = memory.room(KEY_BYTES)
     const valid = this.#exports.hpkeSetupBaseS(
       context.at,
       id,
       enc,
-      memory.put(ephemeral),
+      memory.put(secret),
       memory.put(publicKey),
       memory.put(info),
       info.length,
     )
+    if (ephemeral === undefined) secret.fill(0)
     const encapsulated = memory.take(enc, KEY_BYTES)
     memory.end()
     return this.#checked(valid, context, {

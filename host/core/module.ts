@@ -60,6 +60,11 @@ export type CoreExports = {
     infoLength: number,
   ): number
   hmac(out: number, hash: number, key: number, keyLength: number, from: number, length: number): void
+  hmacKey(context: number, hash: number, key: number, keyLength: number): void
+  hmacBegin(context: number): void
+  hmacUpdate(context: number, from: number, length: number): void
+  hmacEnd(context: number, out: number): void
+  hmacDestroy(context: number): void
   hpkeSetupBaseS(
     context: number,
     aead: number,
