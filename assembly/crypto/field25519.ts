@@ -98,7 +98,10 @@ function carry(
   store<i32>(out, <i32>h9, 36)
 }
 
-/** out = a b. Any of the three may be the same. Limbs of a and b: at most one addition above a product's. */
+/**
+ * out = a b. Any of the three may be the same. Where a is a sum of m products and b of n, the widest column stays below
+ * m n 124.5 2^50, so m n < 64 keeps it below 2^63; the largest here is 3 * 4, in Ed25519's doubling.
+ */
 export function feMul(out: usize, a: usize, b: usize): void {
   const f0 = <i64>load<i32>(a)
   const f1 = <i64>load<i32>(a, 4)
@@ -268,7 +271,7 @@ function load24(from: usize): u32 {
   return <u32>load<u16>(from) | (<u32>load<u8>(from, 2) << 16)
 }
 
-/** Writes the least residue, 32 bytes little-endian. */
+/** Writes the least residue, 32 bytes little-endian, of a sum of at most two products. */
 export function feToBytes(out: usize, a: usize): void {
   let h0 = load<i32>(a)
   let h1 = load<i32>(a, 4)
