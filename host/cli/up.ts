@@ -173,7 +173,7 @@ function startProxy(folder: DataFolder, enclave: string, options: UpOptions): Pr
 
 function show(folder: DataFolder, gateway: string, proxy: string, launched: Launched, options: UpOptions): void {
   const { info, measurements, evidence } = launched
-  const curl = `curl ${options.plain ? '' : `--cacert ${folder.customer}/ca.pem `}-H @${folder.customer}/proxy.header`
+  const curl = `curl ${options.plain ? '' : `--cacert ${options.data}/customer/ca.pem `}-H @${options.data}/customer/proxy.header`
   const lines = [
     '',
     `wasmclave: an enclave runs, and was appraised before a byte was sent to it.`,
@@ -181,10 +181,10 @@ function show(folder: DataFolder, gateway: string, proxy: string, launched: Laun
     `  enclave   ${info.EnclaveName}  ${info.EnclaveID}  (pid ${info.ProcessID}, cid ${info.EnclaveCID})`,
     `  gateway   ${gateway}/enclaves/${info.EnclaveName}`,
     `  proxy     ${proxy}`,
-    `  PCR0      ${measurements.PCR0}`,
-    `  PCR1      ${measurements.PCR1}`,
-    `  PCR2      ${measurements.PCR2}`,
-    `  PCR8      ${measurements.PCR8}`,
+    ...register('PCR0', measurements.PCR0),
+    ...register('PCR1', measurements.PCR1),
+    ...register('PCR2', measurements.PCR2),
+    ...register('PCR8', measurements.PCR8),
     `  isolation ${evidence.boot.isolation
       .filter((layer) => layer.state !== 'absent')
       .map((layer) => layer.layer)
@@ -211,4 +211,9 @@ function show(folder: DataFolder, gateway: string, proxy: string, launched: Laun
     'Ctrl-C stops it all.',
   ]
   process.stdout.write(`${lines.join('\n')}\n`)
+}
+
+/** Two lines of 24 bytes: a terminal has 100 columns, a register 96 digits. */
+function register(name: string, value: string | undefined): string[] {
+  return [`  ${name.padEnd(9)} ${value?.slice(0, 48)}`, `            ${value?.slice(48)}`]
 }
