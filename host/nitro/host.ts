@@ -1,6 +1,5 @@
 /** The hypervisor: parent, pool, PKI and enclaves under one roof; admin requests in, answers out. */
 import { createHash, randomBytes } from 'node:crypto'
-import { basename } from 'node:path'
 import type { Parameters, Request } from '../control/actions.ts'
 import type { SignedGenesis } from '../control/genesis.ts'
 import { type AuthorisedRequest, authoriseRequest, ReplayGuard } from '../control/request.ts'
@@ -267,9 +266,4 @@ function describeError(error: unknown): Record<string, unknown> {
   // JSON-RPC 2.0 leaves -32000 to servers.
   if (error instanceof WasmclaveError) return { code: -32000, message: error.message, data: { code: error.code } }
   return { code: -32000, message: 'the host failed to answer', data: { code: 'ERR_HOST_INTERNAL' } }
-}
-
-/** Name of a file without its folder and `.eif`, as nitro-cli names enclaves. */
-export function defaultName(path: string): string {
-  return basename(path).replace(/\.eif$/, '')
 }

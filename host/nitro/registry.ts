@@ -53,12 +53,6 @@ export class Registry<E extends Entry> {
     return this.all.find((entry) => printedId(entry.moduleId) === id || entry.moduleId === id)
   }
 
-  /** A name that nobody has: `name`, else `name_1`, `name_2`, as nitro-cli does. */
-  freeName(wanted: string): string {
-    if (this.byName(wanted) === undefined) return wanted
-    for (let i = 1; ; i++) if (this.byName(`${wanted}_${i}`) === undefined) return `${wanted}_${i}`
-  }
-
   /** @throws RefusedError ERR_LAUNCH_CID */
   takeCid(wanted: number | null): number {
     const taken = new Set(this.all.map((entry) => entry.cid))
