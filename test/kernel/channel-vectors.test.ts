@@ -105,7 +105,7 @@ t.test('refuses randomness that is constant or repeats, and takes what is not', 
       owner,
       Uint8Array.from({ length: 256 }, (_, index) => index % 128),
     ),
-    { kind: 9 },
+    { kind: 9 } as never,
   )
   await t.rejects(KernelUnderTest.boot(owner, seed.slice(0, 255)), { kind: 9 } as never)
   await t.resolves(KernelUnderTest.boot(owner, seed))
