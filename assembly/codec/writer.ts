@@ -15,6 +15,12 @@ export class Writer {
     this.length = 0
   }
 
+  /** Drops what is behind the first `length` bytes. */
+  shorten(length: usize): void {
+    zeroise(this.at + length, this.length - length) // SAFETY: caller names no more than was written
+    this.length = length
+  }
+
   /** Erases and gives back; the writer must not be used again. */
   free(): void {
     zeroise(this.at, this.length)

@@ -20,8 +20,9 @@ export function handle(request: u32, pointer: usize, length: usize): i32 {
 function contentType(headers: usize, length: usize): usize {
   const end = headers + length
   for (let line = headers; line < end; line += lineLength(line, end)) {
-    // "content-" and "-type: " overlap by one byte
-    if (end - line > 14 && load<u64>(line) == 0x2d746e65746e6f63 && load<u32>(line, 8) == 0x65707974) return line
+    // "content-", "type", ": "
+    const found = end - line > 14 && load<u64>(line) == 0x2d746e65746e6f63 && load<u32>(line, 8) == 0x65707974 && load<u16>(line, 12) == 0x203a
+    if (found) return line
   }
   return 0
 }
