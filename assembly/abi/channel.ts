@@ -22,6 +22,15 @@ export const KIND_DATA = 4
 export const KIND_RESET = 5
 export const KIND_WINDOW = 6
 export const KIND_CLOSE = 7
+
+// Codes of a reset
+/** The sender wants no more of this stream. */
+export const RESET_CANCELLED = 0
+/** The workload failed in the middle of its response. */
+export const RESET_FAILED = 1
+/** The response is whole; the rest of the request is not wanted. */
+export const RESET_ANSWERED = 2
+
 /** Set on the last head or data frame of a stream in one direction. */
 export const KIND_END = 0x80
 

@@ -43,6 +43,8 @@ export const MAX_RANDOM_BYTES = 65536
 /** Nitro's own range for each field of an attestation request, bounded by NSM_REQUEST_MAX. */
 export const MAX_USER_DATA_BYTES = 1024
 export const MAX_PUBLIC_KEY_BYTES = 1024
+/** Documents that a workload may wait for. */
+export const MAX_WORKLOAD_DOCUMENTS = 16
 
 /** Slow tick of an enclave's process: collect, time out, let the workload tick. */
 export const TICK_MS = 100

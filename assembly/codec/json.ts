@@ -35,6 +35,8 @@ const QUOTE: u8 = 0x22
 const BACKSLASH: u8 = 0x5c
 const COMMA: u8 = 0x2c
 const COLON: u8 = 0x3a
+const OPEN: u8 = 0x5b // [
+const CLOSE: u8 = 0x5d // ]
 
 /** The value of field `name`, or null. */
 export function jsonField(at: usize, length: usize, name: string): JsonSpan | null {
@@ -65,6 +67,22 @@ export function jsonStringAt(array: JsonSpan, index: i32): JsonSpan | null {
     p = next + 1
   }
   return null
+}
+
+/** How many strings an array holds, or -1 for what is no array of strings. */
+export function jsonStringCount(array: JsonSpan): i32 {
+  const end = array.at + array.length
+  if (array.length < 2 || load<u8>(array.at) != OPEN || load<u8>(end - 1) != CLOSE) return -1
+  let p = array.at + 1
+  let count = 0
+  while (p < end && load<u8>(p) == QUOTE) {
+    p = skipString(p, end)
+    count++
+    if (p == end - 1) return count
+    if (p >= end || load<u8>(p) != COMMA) return -1
+    p++
+  }
+  return count == 0 && p == end - 1 ? 0 : -1
 }
 
 /** Writes `bytes` bytes of lower-case hex. @returns false unless the span is exactly that */

@@ -18,9 +18,10 @@ const FIRST_PCR: u32 = 16
 const PCR_COUNT: u32 = 3
 const PCR_BYTES: usize = 48
 
-// Steps are numbered so that each answer is known by its request: 0 random, then for each PCR extend, lock, describe
+// Steps are numbered so that each answer is known by its request: random twice, then for each PCR extend, lock, describe
+const RANDOM_STEPS: u32 = 2
 const STEPS_A_PCR: u32 = 3
-const LAST_STEP: u32 = STEPS_A_PCR * PCR_COUNT
+const LAST_STEP: u32 = RANDOM_STEPS + STEPS_A_PCR * PCR_COUNT - 1
 
 const expected = memory.data(144, 16) // PCR_COUNT values
 const digest = memory.data(48, 16)
@@ -29,7 +30,7 @@ const digest = memory.data(48, 16)
 export function beginBoot(at: usize, length: usize): i32 {
   if (!readLaunch(at, length)) return fault(FAULT_BOOT, BLAME_NITRO)
   enter(PHASE_MEASURING)
-  requestRandom()
+  for (let step: u32 = 0; step < RANDOM_STEPS; step++) requestRandom(step)
   measure(0, LABEL_LAUNCH, grantChain, grantChainLength)
   measure(1, LABEL_ADMISSION, admissionRecord, admissionRecordLength)
   measure(2, LABEL_BOOT, bootRecord, bootRecordLength)
@@ -49,7 +50,7 @@ function measure(index: u32, label: string, record: usize, length: usize): void 
   data.ascii(label)
   sha384(digest, record, length)
   data.raw(digest, PCR_BYTES)
-  const first = index * STEPS_A_PCR + 1
+  const first = RANDOM_STEPS + index * STEPS_A_PCR
   requestExtend(FIRST_PCR + index, data.at, data.length, first)
   requestIndexed('LockPCR', FIRST_PCR + index, first + 1)
   requestIndexed('DescribePCR', FIRST_PCR + index, first + 2)
@@ -63,9 +64,9 @@ function measure(index: u32, label: string, record: usize, length: usize): void 
 
 function stepHolds(step: u32, at: usize, length: usize): bool {
   const reader = new CborReader(at, at + length)
-  if (step == 0) return readBytes(reader, 'GetRandom', 'random') && seed(reader.at, reader.length)
-  const value = expected + <usize>((step - 1) / STEPS_A_PCR) * PCR_BYTES
-  const call = (step - 1) % STEPS_A_PCR
+  if (step < RANDOM_STEPS) return readBytes(reader, 'GetRandom', 'random') && seed(reader.at, reader.length)
+  const value = expected + <usize>((step - RANDOM_STEPS) / STEPS_A_PCR) * PCR_BYTES
+  const call = (step - RANDOM_STEPS) % STEPS_A_PCR
   if (call == 0) return readBytes(reader, 'ExtendPCR', 'data') && isValue(reader, value)
   if (call == 1) {
     reader.text()

@@ -2,7 +2,8 @@
 // workload's; results wait at `result`. A status lets the workload go on; a fault ends the enclave.
 import { BLAME_WORKLOAD, FAULT_BAD_CALL, FAULT_BAD_HANDLE } from '../abi/fault'
 import {
-  MAX_HEAD_BYTES, MAX_PUBLIC_KEY_BYTES, MAX_RANDOM_BYTES, MAX_SCAN_ITEMS, MAX_STREAM_BUFFER, MAX_USER_DATA_BYTES
+  MAX_HEAD_BYTES, MAX_PUBLIC_KEY_BYTES, MAX_RANDOM_BYTES, MAX_SCAN_ITEMS, MAX_STREAM_BUFFER, MAX_USER_DATA_BYTES,
+  MAX_WORKLOAD_DOCUMENTS
 } from '../abi/limits'
 import {
   STATUS_AGAIN, STATUS_BUFFER, STATUS_CLOSED, STATUS_FORBIDDEN, STATUS_INVALID, STATUS_NOT_FOUND, STATUS_OK, STATUS_TOO_LARGE
@@ -10,8 +11,9 @@ import {
 import { Writer } from '../codec/writer'
 import { HASH_SHA256, hmac } from '../crypto/hmac'
 import { sha256 } from '../crypto/sha256'
-import { copy } from '../mem/bytes'
+import { requests, wasGiven } from './dispatch'
 import { fault } from './faults'
+import { writeResponseHead } from './heads'
 import { LABEL_WORKLOAD } from './labels'
 import { attestCallerKey } from './launch'
 import { requestAttestation, WAITS_WORKLOAD } from './nsm'
@@ -19,7 +21,7 @@ import { allowed, ROUTE_CALL } from './phases'
 import { random } from './random'
 import { recordValue, recordValueLength } from './space/record'
 import { Space } from './space/space'
-import { endStream, requests } from './stream'
+import { endStream } from './stream'
 
 /** Key space of one enclave, until a policy says otherwise. */
 const MAX_SPACE_BYTES: u64 = 256 * 1024 * 1024
@@ -29,6 +31,8 @@ export const result = new Writer(65536)
 const head = new Writer(4096)
 const userData = new Writer(2048)
 let nextTicket: u32 = 1
+/** Asked for by the workload, and not answered by the NSM. */
+let documents = 0
 
 function denied(): bool {
   return !allowed(ROUTE_CALL, BLAME_WORKLOAD)
@@ -71,13 +75,14 @@ export function remove(key: usize, keyLength: usize): i64 {
 /** Headers: "name: value\n" each, names lower-case. */
 export function respond(request: u32, status: i32, headers: usize, headersLength: usize, body: usize, length: usize, end: bool): i32 {
   if (denied()) return blame(FAULT_BAD_CALL)
-  if (!requests.has(request)) return request != 0 && request < nextHandle() ? STATUS_CLOSED : blame(FAULT_BAD_HANDLE)
+  if (!wasGiven(request)) return blame(FAULT_BAD_HANDLE)
+  if (!requests.has(request)) return STATUS_CLOSED
   const stream = requests.get(request)
   if (stream.headSent) return blame(FAULT_BAD_CALL)
   if (status < 200 || status > 599) return STATUS_INVALID
   if (headersLength > <usize>MAX_HEAD_BYTES) return STATUS_TOO_LARGE
   if (!stream.hasRoom(length)) return STATUS_TOO_LARGE
-  if (!writeHead(status, headers, headersLength)) return STATUS_INVALID
+  if (!writeResponseHead(head, status, headers, headersLength)) return STATUS_INVALID
   stream.sendHead(head.at, head.length, body, length, end)
   if (stream.ended) endStream(stream)
   return STATUS_OK
@@ -85,7 +90,8 @@ export function respond(request: u32, status: i32, headers: usize, headersLength
 
 export function stream(request: u32, data: usize, length: usize, end: bool): i32 {
   if (denied()) return blame(FAULT_BAD_CALL)
-  if (!requests.has(request)) return request != 0 && request < nextHandle() ? STATUS_CLOSED : blame(FAULT_BAD_HANDLE)
+  if (!wasGiven(request)) return blame(FAULT_BAD_HANDLE)
+  if (!requests.has(request)) return STATUS_CLOSED
   const open = requests.get(request)
   if (!open.headSent) return blame(FAULT_BAD_CALL)
   if (length > <usize>MAX_STREAM_BUFFER) return STATUS_TOO_LARGE
@@ -125,43 +131,15 @@ export function attest(nonce: usize, nonceLength: usize, data: usize, dataLength
   userData.clear()
   userData.ascii(LABEL_WORKLOAD)
   userData.raw(data, dataLength)
+  if (documents >= MAX_WORKLOAD_DOCUMENTS) return STATUS_AGAIN
   const ticket = nextTicket
   if (!requestAttestation(userData.at, userData.length, nonce, nonceLength, publicKey, publicKeyLength, WAITS_WORKLOAD, ticket)) return STATUS_TOO_LARGE
   nextTicket++
+  documents++
   return <i32>ticket
 }
 
-// u32 n ‖ CBOR [status, [[name, value]…]] into `head`
-function writeHead(status: i32, headers: usize, length: usize): bool {
-  let count = 0
-  for (let i: usize = 0; i < length; i++) if (load<u8>(headers + i) == 0x0a) count++
-  if (length > 0 && load<u8>(headers + length - 1) != 0x0a) return false
-  head.clear()
-  head.grow(4)
-  head.cborArray(2)
-  head.cborUint(status)
-  head.cborArray(count)
-  let line = headers
-  for (let i = 0; i < count; i++) {
-    let colon = line
-    while (load<u8>(colon) != 0x3a && load<u8>(colon) != 0x0a) colon++ // SAFETY: the last byte is a line feed
-    let end = colon
-    while (load<u8>(end) != 0x0a) end++
-    if (colon == line || end - colon < 2 || load<u8>(colon, 1) != 0x20) return false
-    head.cborArray(2)
-    head.cborText(line, colon - line)
-    head.cborText(colon + 2, end - colon - 2)
-    line = end + 1
-  }
-  store<u32>(head.at, bswap<u32>(<u32>(head.length - 4)))
-  return true
-}
-
-let handles: u32 = 1
-/** Handles below this were given out at some time. */
-function nextHandle(): u32 {
-  return handles
-}
-export function handleGiven(handle: u32): void {
-  if (handle >= handles) handles = handle + 1
+/** The NSM has answered one of the workload's requests. */
+export function documentCame(): void {
+  documents--
 }

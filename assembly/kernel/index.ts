@@ -1,9 +1,9 @@
 // The guest kernel as the shell (host/enclave) sees it: events in, effects out. It never calls out, has no clock, no randomness and no
 // I/O of its own; whatever it wants done stands in `out` (frames for the parent) and `nsm` (requests for nitro) when a call returns.
 // Every call returns 0 or more, or FAULT_BASE - fault; after a fault the shell ends the process.
-import { MESSAGE_ATTEST, MESSAGE_FRAMES, MESSAGE_HELLO, MESSAGE_KEYS } from '../abi/channel'
-import { BLAME_KERNEL, BLAME_NITRO, BLAME_PARENT, BLAME_WORKLOAD, FAULT_BAD_CALL, FAULT_NSM, FAULT_PROTOCOL } from '../abi/fault'
-import { KERNEL_ABI, MAX_LAUNCH_PAYLOAD, WORKLOAD_TICK_MS } from '../abi/limits'
+import { MESSAGE_ATTEST, MESSAGE_FRAMES, MESSAGE_HELLO, MESSAGE_KEYS, RESET_FAILED } from '../abi/channel'
+import { BLAME_KERNEL, BLAME_NITRO, BLAME_PARENT, BLAME_WORKLOAD, FAULT_BAD_CALL, FAULT_NONE, FAULT_NSM, FAULT_PROTOCOL } from '../abi/fault'
+import { KERNEL_ABI, MAX_LAUNCH_PAYLOAD, MAX_RELAY_PAYLOAD, WORKLOAD_TICK_MS } from '../abi/limits'
 import {
   CLOSE_HANDSHAKE, CLOSE_LIMIT, CLOSE_PROTOCOL, FRAME_HEADER_BYTES, RELAY_CLOSED, RELAY_MESSAGE, RELAY_NUDGE, RELAY_OPENED, RELAY_CLOSE
 } from '../abi/wire'
@@ -13,18 +13,20 @@ import { load32, zeroise } from '../mem/bytes'
 import { beginBoot, bootAnswer } from './boot'
 import * as calls from './calls'
 import { advance, now } from './clock'
+import { collectWhenDue, countObjects } from './collection'
+import { nextGone, requests, takeRequest } from './dispatch'
+import { receiveEvidenceRequest, sendEvidence } from './evidence'
+import { expireSessions } from './expiry'
 import { blamed, fault, kind, outcome } from './faults'
 import { receiveFrames, resetStream } from './frames'
-import { documentRefused, expireSessions, receiveDocument, receiveEvidenceRequest, receiveHello, receiveKeys, sendEvidence } from './handshake'
+import { documentRefused, receiveDocument, receiveHello, receiveKeys } from './handshake'
 import { answerError } from './kernel-paths'
 import { outgoing, readBytes, ticket, waiter, WAITS_BOOT, WAITS_EVIDENCE, WAITS_SESSION } from './nsm'
 import { outbox, sendAck, sendClose } from './outbox'
 import { allowed, current, enter, PHASE_DEAD, PHASE_SERVING, ROUTE_ANSWER, ROUTE_BOOT, ROUTE_READY, ROUTE_STEP } from './phases'
-import { closeSession, findSession, forgetSession, openSession, sessions, STATE_OPEN } from './session'
-import { endStream, gone, ready, requests, Stream } from './stream'
-
-/** Managed objects made since the last collection, roughly: a collection walks what lives. */
-const COLLECT_EVERY: u32 = 4096
+import { closeSession, findSession, forgetSession, isNextSession, openSession, sessions, STATE_OPEN } from './session'
+import { signatureCame } from './signing'
+import { buffered, Stream } from './stream'
 
 const NOTICE_NONE: u32 = 0
 const NOTICE_CLOSED: u32 = 1
@@ -80,7 +82,8 @@ export function step(length: u32, nowMs: f64): i32 {
     if (end - at < <usize>FRAME_HEADER_BYTES) return ended(fault(FAULT_PROTOCOL, BLAME_PARENT))
     const payload = at + FRAME_HEADER_BYTES
     const payloadLength = <usize>load32(at)
-    if (payloadLength > end - payload) return ended(fault(FAULT_PROTOCOL, BLAME_PARENT))
+    if (payloadLength > <usize>MAX_RELAY_PAYLOAD || payloadLength > end - payload) return ended(fault(FAULT_PROTOCOL, BLAME_PARENT))
+    countObjects()
     if (!receive(<u32>load<u8>(at, 4), load32(at + 5), payload, payloadLength)) return ended(fault(FAULT_PROTOCOL, BLAME_PARENT))
     frames++
     at = payload + payloadLength
@@ -98,13 +101,13 @@ export function answer(number: u32, length: u32, nowMs: f64): i32 {
   if (waits.kind == WAITS_BOOT) return ended(bootAnswer(waits.id, inputs.at, length))
   const reader = new CborReader(inputs.at, inputs.at + length)
   const signed = readBytes(reader, 'Attestation', 'document')
-  if (waits.kind == WAITS_SESSION) {
-    if (signed) receiveDocument(waits.id, reader.at, reader.length)
-    else documentRefused(waits.id)
-  } else if (waits.kind == WAITS_EVIDENCE) {
-    if (signed) sendEvidence(waits.id, reader.at, reader.length)
-    else documentRefused(waits.id)
+  if (waits.kind == WAITS_SESSION || waits.kind == WAITS_EVIDENCE) {
+    if (!signed) documentRefused(waits.id)
+    else if (waits.kind == WAITS_SESSION) receiveDocument(waits.id, reader.at, reader.length)
+    else sendEvidence(waits.id, reader.at, reader.length)
+    signatureCame()
   } else {
+    calls.documentCame()
     // For the workload an empty document says that there is none.
     const document = new Writer(max<usize>(reader.length, 1))
     if (signed) document.raw(reader.at, reader.length)
@@ -137,7 +140,8 @@ export function outLength(): u32 {
 /** The shell has written what was in `out`. No frame of this instance is on the stack: the time to collect. */
 export function outTaken(): void {
   outbox.clear()
-  if (++steps % COLLECT_EVERY == 0) __collect()
+  steps++
+  collectWhenDue()
 }
 
 export function nsm(): usize {
@@ -154,11 +158,9 @@ export function nsmTaken(): void {
 
 /** The next whole request, now the workload's; 0 when there is none. Its writes are a transaction until `requestDone`. */
 export function nextRequest(): u32 {
-  if (ready.length == 0 || current != PHASE_SERVING) return 0
-  const stream = ready.shift()
+  const stream = current == PHASE_SERVING && kind == FAULT_NONE ? takeRequest() : null
   serving = stream
-  calls.handleGiven(stream.request)
-  return stream.request
+  return stream ? stream.request : 0
 }
 
 export function requestPointer(): usize {
@@ -178,12 +180,12 @@ export function requestDone(status: i32): i32 {
   const stream = serving
   if (!stream) return ended(fault(FAULT_BAD_CALL, BLAME_KERNEL))
   serving = null
-  stream.dropRequest()
+  stream.releaseRequest()
   if (status >= 0) calls.space.commit()
   else {
     calls.space.rollback()
     if (requests.has(stream.request)) {
-      if (stream.headSent) resetStream(stream, 1)
+      if (stream.headSent) resetStream(stream, RESET_FAILED)
       else answerError(stream, 500, 'ERR_WORKLOAD', 'the workload could not handle the request')
     }
   }
@@ -192,14 +194,12 @@ export function requestDone(status: i32): i32 {
 
 /** Something else for the workload: a request's client has gone, a document is there, or time has passed. */
 export function nextNotice(): u32 {
-  if (current != PHASE_SERVING) return NOTICE_NONE
+  if (current != PHASE_SERVING || kind != FAULT_NONE) return NOTICE_NONE
   const done = notice
   if (done) done.document.free()
   notice = null
-  if (gone.length > 0) {
-    noticeHandle = gone.shift()
-    return NOTICE_CLOSED
-  }
+  noticeHandle = nextGone()
+  if (noticeHandle != 0) return NOTICE_CLOSED
   if (attested.length > 0) {
     const next = attested.shift()
     notice = next
@@ -312,6 +312,7 @@ export function counter(index: u32): f64 {
     case 3: return <f64>calls.space.bytes
     case 4: return <f64>calls.space.version
     case 5: return steps
+    case 6: return <f64>buffered
     default: return -1
   }
 }
@@ -325,7 +326,7 @@ function ended(status: i32): i32 {
 function receive(type: u32, id: u32, at: usize, length: usize): bool {
   if (type == RELAY_NUDGE) return length == 0
   if (type == RELAY_OPENED) {
-    if (sessions.has(id)) return false
+    if (!isNextSession(id)) return false
     if (!openSession(id)) sendClose(id, CLOSE_LIMIT)
     return length == 0
   }

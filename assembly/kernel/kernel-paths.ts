@@ -1,7 +1,10 @@
 // What the kernel answers itself, under /.wasmclave/: the owner's enrolment of users. The workload never sees these paths.
-import { KIND_END, ROLE_OWNER } from '../abi/channel'
+import { ROLE_OWNER } from '../abi/channel'
 import { Writer } from '../codec/writer'
-import { REQUEST_HEADER_BYTES, Stream, endStream } from './stream'
+import { store32 } from '../mem/bytes'
+import { REQUEST_HEADER_BYTES } from './heads'
+import { endSessionsOf } from './session'
+import { endStream, Stream } from './stream'
 import { dismiss, enrol, userAt, userCount } from './users'
 
 const PREFIX = '/.wasmclave/'
@@ -21,12 +24,14 @@ export function handleKernelPath(stream: Stream): bool {
   const method = buffer.at + REQUEST_HEADER_BYTES
   const path = method + methodLength
   if (!begins(path, pathLength, PREFIX)) return false
-  if (!begins(path, pathLength, USERS)) answerError(stream, 404, 'ERR_PATH_NOT_FOUND', 'the kernel has no such path')
+  const behind = pathLength - <usize>USERS.length
+  if (!begins(path, pathLength, USERS) || (behind > 0 && load<u8>(path + USERS.length) != 0x2f))
+    answerError(stream, 404, 'ERR_PATH_NOT_FOUND', 'the kernel has no such path')
   else if (stream.session.role != ROLE_OWNER) answerError(stream, 403, 'ERR_OWNER_ONLY', 'users are enrolled by an owner')
-  else if (pathLength == <usize>USERS.length) {
+  else if (behind == 0) {
     if (!is(method, methodLength, 'GET')) answerError(stream, 405, 'ERR_METHOD', 'GET lists the users')
     else listUsers(stream)
-  } else users(stream, method, methodLength, path + USERS.length, pathLength - USERS.length)
+  } else users(stream, method, methodLength, path + USERS.length, behind)
   return true
 }
 
@@ -38,12 +43,13 @@ export function answerError(stream: Stream, status: u32, code: string, message: 
 }
 
 function users(stream: Stream, method: usize, methodLength: usize, rest: usize, restLength: usize): void {
-  if (restLength != KEY_HEX + 1 || load<u8>(rest) != 0x2f || !readKey(rest + 1))
+  if (restLength != KEY_HEX + 1 || !readKey(rest + 1))
     return answerError(stream, 400, 'ERR_USER_KEY', 'a user is an Ed25519 key of 64 hex digits')
   if (is(method, methodLength, 'PUT')) {
     if (!enrol(key)) return answerError(stream, 507, 'ERR_USER_COUNT', 'there are as many users as there may be')
   } else if (is(method, methodLength, 'DELETE')) {
     if (!dismiss(key)) return answerError(stream, 404, 'ERR_USER_NOT_FOUND', 'no such user')
+    endSessionsOf(key)
   } else return answerError(stream, 405, 'ERR_METHOD', 'PUT enrols a user, DELETE removes one')
   body.clear()
   answer(stream, 204)
@@ -63,7 +69,7 @@ function listUsers(stream: Stream): void {
 
 function answer(stream: Stream, status: u32): void {
   head.clear()
-  const start = head.grow(4)
+  head.grow(4)
   head.cborArray(2)
   head.cborUint(status)
   if (body.length == 0) head.cborArray(0)
@@ -73,7 +79,7 @@ function answer(stream: Stream, status: u32): void {
     head.cborAscii('content-type')
     head.cborAscii('application/json')
   }
-  store<u32>(head.at, bswap<u32>(<u32>(head.length - 4)))
+  store32(head.at, <u32>(head.length - 4))
   stream.sendHead(head.at, head.length, body.at, body.length, true)
   endStream(stream)
 }

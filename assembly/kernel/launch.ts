@@ -1,6 +1,6 @@
 // What nitro launched this kernel with: who owns the enclave, and the records whose digests go to PCR16-18. Read once, at boot.
 import { CborReader } from '../codec/cbor-reader'
-import { jsonField, jsonHex, JsonSpan, jsonStringAt } from '../codec/json'
+import { jsonField, jsonHex, JsonSpan, jsonStringAt, jsonStringCount } from '../codec/json'
 import { Writer } from '../codec/writer'
 import { ed25519Verify } from '../crypto/ed25519'
 import { copy } from '../mem/bytes'
@@ -53,6 +53,17 @@ export function isOwner(key: usize): bool {
   return false
 }
 
+export function recordsLength(): usize {
+  return grantChainLength + admissionRecordLength + bootRecordLength
+}
+
+/** The three preimages of PCR16-18, as they travel in B2 and with evidence. */
+export function writeRecords(out: Writer): void {
+  out.cborBytes(grantChain, grantChainLength)
+  out.cborBytes(admissionRecord, admissionRecordLength)
+  out.cborBytes(bootRecord, bootRecordLength)
+}
+
 function kept(reader: CborReader): usize {
   const at = heap.alloc(reader.length)
   copy(at, reader.at, reader.length)
@@ -84,12 +95,14 @@ function readGrants(manifest: usize, manifestLength: usize): bool {
 function readOwners(grant: usize, length: usize): bool {
   const list = jsonField(grant, length, 'owners')
   if (list === null) return false
-  ownerCount = 0
-  for (let key = jsonStringAt(list, 0); key !== null; key = jsonStringAt(list, ownerCount)) {
-    if (ownerCount >= MAX_OWNERS || !jsonHex(key, owners + <usize>ownerCount * OWNER_BYTES, OWNER_BYTES)) return false
-    ownerCount++
+  const count = jsonStringCount(list)
+  if (count < 1 || count > MAX_OWNERS) return false
+  ownerCount = count
+  for (let i = 0; i < count; i++) {
+    const key = jsonStringAt(list, i)
+    if (key === null || !jsonHex(key, owners + <usize>i * OWNER_BYTES, OWNER_BYTES)) return false // SAFETY: i < MAX_OWNERS
   }
-  return ownerCount > 0
+  return true
 }
 
 function signedByOwner(grant: usize, length: usize, signature: usize): bool {

@@ -20,10 +20,10 @@ export class Waiter {
 const unanswered: Array<Waiter> = []
 const ticketed: Map<u32, Waiter> = new Map()
 
-export function requestRandom(): void {
+export function requestRandom(step: u32): void {
   const start = begin()
   outgoing.cborAscii('GetRandom')
-  end(start, WAITS_BOOT, 0)
+  end(start, WAITS_BOOT, step)
 }
 
 export function requestExtend(index: u32, data: usize, length: usize, step: u32): void {

@@ -1,6 +1,6 @@
 // The kernel's phases, and which call belongs to which. A call in another phase is a fault, and the kernel is dead.
-import { FAULT_NO_MATCHING_ROUTE } from '../abi/fault'
-import { fault } from './faults'
+import { FAULT_NO_MATCHING_ROUTE, FAULT_NONE } from '../abi/fault'
+import { fault, kind } from './faults'
 
 export const PHASE_COLD: u32 = 0
 /** The launch's records are being extended into PCR16-18. */
@@ -24,9 +24,9 @@ export function enter(phase: u32): void {
   if (current != PHASE_DEAD) current = phase
 }
 
-/** Whether a call is allowed now; where it is not, that is the caller's fault. */
+/** Whether a call is allowed now; where it is not, that is the caller's fault. After a fault nothing is. */
 export function allowed(route: u32, blame: i32): bool {
-  if ((route & (1 << current)) != 0) return true
+  if (kind == FAULT_NONE && (route & (1 << current)) != 0) return true
   fault(FAULT_NO_MATCHING_ROUTE, blame)
   return false
 }

@@ -2,21 +2,23 @@
 // as the client's window allows, and what it does not allow waits here, up to a limit.
 import { KIND_DATA, KIND_END, KIND_HEAD } from '../abi/channel'
 import { MAX_BUFFERED_BYTES, MAX_DATA_BYTES, MAX_STREAM_BUFFER, STREAM_WINDOW } from '../abi/limits'
-import { copy } from '../mem/bytes'
 import { Writer } from '../codec/writer'
+import { copy } from '../mem/bytes'
+import { dropRequest, tellGone } from './dispatch'
 import { sendFrame } from './frames'
+import { BODY_LENGTH_AT, REQUEST_HEADER_BYTES } from './heads'
 import { Session } from './session'
-
-/** u32 method, path, headers and body length, u32 role, key: little-endian, as the workload reads it (abi/README.md). */
-export const REQUEST_HEADER_BYTES: usize = 52
-const BODY_LENGTH_AT: usize = 12
 
 /** Bytes held in all streams: requests under way and responses that wait. */
 export let buffered: usize = 0
 
 export class Stream {
-  /** The workload's handle; 0 until dispatched. */
+  /** The workload's handle; 0 until the request is whole. */
   request: u32 = 0
+  /** Whole, and not yet the workload's: linked in dispatch's list. */
+  waits: bool = false
+  next: Stream | null = null
+  previous: Stream | null = null
   /** The request in the workload's layout. */
   buffer: Writer | null = null
   bodyLength: usize = 0
@@ -25,44 +27,52 @@ export class Stream {
   ended: bool = false
   receiveCredit: i32 = STREAM_WINDOW
   private sendCredit: i32 = STREAM_WINDOW
+  /** Response bytes that wait for the client's window, from `heldFrom` on. */
   private held: Writer | null = null
   private heldFrom: usize = 0
   private endHeld: bool = false
+  /** What this stream counts in `buffered`. */
+  private counted: usize = 0
 
   constructor(public session: Session, public number: u32) {}
+
+  /** Room for a head of this CBOR length and the body that came with it. @returns null when the enclave holds as much as it may */
+  startRequest(headLength: usize, bodyLength: usize): Writer | null {
+    const size = REQUEST_HEADER_BYTES + headLength + bodyLength
+    if (buffered + size > <usize>MAX_BUFFERED_BYTES) return null
+    const buffer = new Writer(size)
+    this.buffer = buffer
+    this.count()
+    return buffer
+  }
 
   /** @returns false when the enclave holds as much as it may */
   append(from: usize, length: usize): bool {
     const buffer = this.buffer
     if (!buffer || buffered + length > <usize>MAX_BUFFERED_BYTES) return false
     buffer.raw(from, length)
-    buffered += length
     this.bodyLength += length
-    store<u32>(buffer.at, <u32>this.bodyLength, BODY_LENGTH_AT) // SAFETY: the header was written first
+    store<u32>(buffer.at, <u32>this.bodyLength, BODY_LENGTH_AT) // SAFETY: the head was written first
+    this.count()
     return true
   }
 
-  startRequest(size: usize): Writer | null {
-    if (buffered + size > <usize>MAX_BUFFERED_BYTES) return null
-    const buffer = new Writer(size)
-    buffered += size
-    this.buffer = buffer
-    return buffer
-  }
-
   /** The workload has seen the request: its bytes go. */
-  dropRequest(): void {
+  releaseRequest(): void {
     const buffer = this.buffer
     if (!buffer) return
-    buffered -= min(buffered, buffer.length)
     buffer.free()
     this.buffer = null
+    this.count()
   }
 
   /** Whether `length` more body bytes would be sent or held. */
   hasRoom(length: usize): bool {
     const waiting = this.waiting()
-    return waiting == 0 ? <usize>max(this.sendCredit, 0) + MAX_STREAM_BUFFER >= length : waiting + length <= <usize>MAX_STREAM_BUFFER
+    const credit = waiting == 0 ? <usize>max(this.sendCredit, 0) : 0
+    if (length <= credit) return true
+    const more = length - credit
+    return waiting + more <= <usize>MAX_STREAM_BUFFER && buffered + more <= <usize>MAX_BUFFERED_BYTES
   }
 
   /** Sends a head, with as much of the body as goes along. */
@@ -92,23 +102,23 @@ export class Stream {
     this.sendCredit = <i32>min<i64>(<i64>this.sendCredit + credit, i32.MAX_VALUE)
     const held = this.held
     if (!held) return
-    const sent = this.sendNow(held.at + this.heldFrom, this.waiting(), this.endHeld)
-    this.heldFrom += sent
-    buffered -= min(buffered, sent)
-    if (this.waiting() > 0) return
-    held.free()
-    this.held = null
-    this.heldFrom = 0
+    this.heldFrom += this.sendNow(held.at + this.heldFrom, this.waiting(), this.endHeld)
+    if (this.waiting() == 0) this.releaseHeld()
+    else if (this.heldFrom > held.length / 2) {
+      // A reader that is always a little late must not make this grow for ever
+      const rest = this.waiting()
+      copy(held.at, held.at + this.heldFrom, rest)
+      held.shorten(rest)
+      this.heldFrom = 0
+    }
+    this.count()
   }
 
-  drop(): void {
-    this.dropRequest()
-    const held = this.held
-    if (held) {
-      buffered -= min(buffered, this.waiting())
-      held.free()
-      this.held = null
-    }
+  /** Gives back what it holds; the stream is over. */
+  release(): void {
+    this.releaseRequest()
+    this.releaseHeld()
+    this.count()
   }
 
   private waiting(): usize {
@@ -123,8 +133,24 @@ export class Stream {
       this.held = held
       this.heldFrom = 0
     }
-    copy(held.grow(length), from, length)
-    buffered += length
+    held.raw(from, length)
+    this.count()
+  }
+
+  private releaseHeld(): void {
+    const held = this.held
+    if (!held) return
+    held.free()
+    this.held = null
+    this.heldFrom = 0
+  }
+
+  private count(): void {
+    const buffer = this.buffer
+    const held = this.held
+    const bytes: usize = (buffer ? max(buffer.length, REQUEST_HEADER_BYTES) : 0) + (held ? held.length : 0)
+    buffered += bytes - this.counted
+    this.counted = bytes
   }
 
   // Frames as credit allows. @returns bytes that went out; an end goes with the last of them.
@@ -146,25 +172,16 @@ export class Stream {
   }
 }
 
-/** Streams by the workload's handle. */
-export const requests: Map<u32, Stream> = new Map()
-/** Whole requests that wait for the workload, oldest first. */
-export const ready: Array<Stream> = []
-/** Handles of requests whose client has gone: the workload is told. */
-export const gone: Array<u32> = []
-
-/** A stream is over: its handle is void. */
+/** The response has ended: so has the stream. */
 export function endStream(stream: Stream): void {
   stream.session.streams.delete(stream.number)
-  stream.drop()
-  if (stream.request != 0) requests.delete(stream.request)
+  dropRequest(stream)
+  stream.release()
 }
 
-/** The client has gone or cancelled: the workload is told if it knows of the request. */
+/** The client has gone or cancelled: the workload is told if it has the request. */
 export function cancelStream(stream: Stream): void {
-  if (stream.request != 0 && requests.has(stream.request)) gone.push(stream.request)
-  const waiting = ready.indexOf(stream)
-  if (waiting >= 0) ready.splice(waiting, 1)
+  tellGone(stream)
   endStream(stream)
 }
 

@@ -45,7 +45,8 @@ export class Direction {
     view.setUint8(9, frame.kind)
     view.setUint32(10, sealedBytes)
     const body = at + CHANNEL_HEADER_BYTES
-    this.#aead.sealInto(out.subarray(body, body + sealedBytes), this.#next(), plaintext, out.subarray(at, body))
+    const nonce = this.#next() // may change the key
+    this.#aead.sealInto(out.subarray(body, body + sealedBytes), nonce, plaintext, out.subarray(at, body))
     return CHANNEL_HEADER_BYTES + sealedBytes
   }
 
@@ -81,7 +82,8 @@ export class Direction {
   #open(sealed: Uint8Array, header: Uint8Array): Uint8Array {
     const sequence = this.#sequence
     try {
-      return this.#aead.open(this.#next(), sealed, header)
+      const nonce = this.#next() // may change the key
+      return this.#aead.open(nonce, sealed, header)
     } catch (error) {
       throw new RefusedError('ERR_FRAME_SEQUENCE', `no frame of this session at sequence ${sequence}`, { cause: error })
     }
