@@ -1,0 +1,81 @@
+/**
+ * The KMS process: its own folder, loopback, and nothing else. Started by nitro, which holds its stdin open and so ends it by ending; takes
+ * its settings as one line of JSON there, tells events as lines of JSON on stdout. Nothing of it passes the parent.
+ */
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { FatalError, WasmclaveError } from '../errors.ts'
+import { ACCOUNT } from './account.ts'
+import { AuditTrail } from './audit/trail.ts'
+import { parseCredentials } from './http/credentials.ts'
+import { KmsServer } from './http/server.ts'
+import { KeyStore } from './keys/key-store.ts'
+import { Kms } from './kms.ts'
+
+export type KmsSettings = {
+  /** DIR/kms, mode 0700. */
+  folder: string
+  address: string
+  port: number
+  region: string
+  /** DER of each attestation root that is trusted, base64: the host's own, and those of the admin policy. */
+  roots: string[]
+  /** Seconds, or null for as long as a document's leaf is valid. */
+  maxDocumentAge: number | null
+  /** Milliseconds by which the KMS's clock is ahead of the host's; a frozen one stands still at its time. */
+  clock: { aheadMs: number } | { frozenMs: number }
+}
+
+const TICK_MS = 60_000
+
+const tell = (event: Record<string, unknown>) => process.stdout.write(`${JSON.stringify(event)}\n`)
+
+function fail(error: unknown): never {
+  const known = error instanceof WasmclaveError
+  tell({
+    event: 'failed',
+    code: known ? error.code : 'ERR_KMS_INTERNAL',
+    message: known ? error.message : String((error as Error)?.stack ?? error),
+  })
+  process.exit(1)
+}
+
+process.on('uncaughtException', fail)
+process.on('unhandledRejection', fail)
+
+const lines = createInterface({ input: process.stdin })
+// Nitro holds stdin open: its end is ours, also when it was killed.
+lines.on('close', () => process.exit(0))
+lines.once('line', (line) => {
+  start(JSON.parse(line) as KmsSettings).catch(fail)
+})
+
+async function start(settings: KmsSettings): Promise<void> {
+  const credentialsFile = join(settings.folder, 'credentials')
+  if (!existsSync(credentialsFile))
+    throw new FatalError(
+      'ERR_KMS_CREDENTIALS',
+      `${credentialsFile} is missing: "wasmclave up" makes a development host, with its credentials`,
+    )
+  const credentials = parseCredentials(readFileSync(credentialsFile, 'utf8'), ACCOUNT)
+  const { clock } = settings
+  const now = () => ('frozenMs' in clock ? clock.frozenMs : Date.now() + clock.aheadMs)
+  const kms = new Kms({
+    place: { account: ACCOUNT, region: settings.region },
+    store: new KeyStore(settings.folder, ACCOUNT),
+    trail: new AuditTrail(settings.folder),
+    recipients: {
+      roots: settings.roots.map((root) => Buffer.from(root, 'base64')),
+      maxDocumentAge: settings.maxDocumentAge,
+    },
+    now,
+    onFailure: (error) =>
+      tell({ event: 'error', message: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
+  })
+  const tick = () => void kms.tick().catch(fail)
+  tick()
+  setInterval(tick, TICK_MS)
+  const port = await new KmsServer(kms, credentials).listen(settings.address, settings.port)
+  tell({ event: 'listening', port })
+}
