@@ -15,6 +15,7 @@ const quick = process.argv.includes('--quick')
 const BUNDLES = {
   'dist/nitro.mjs': { entry: 'host/nitro/main.ts', format: 'esm' },
   'dist/parent.mjs': { entry: 'host/parent/main.ts', format: 'esm' },
+  'dist/kms.mjs': { entry: 'host/kms/main.ts', format: 'esm' },
   'dist/enclave.cjs': { entry: 'host/enclave/main.ts', format: 'cjs' },
 } as const
 

@@ -13,6 +13,7 @@ import { certificateDigest } from '../nitro/eif/signature.ts'
 import { basicConstraints, keyUsage, makeCertificate, type Rdn } from '../nitro/pki/certificate.ts'
 import { Pki } from '../nitro/pki/pki.ts'
 import { encodeGrant, encodeGrantChain, grantSigningInput, type ReleaseRule, storeId } from '../verifier/index.ts'
+import { developmentCredentials } from './kms-credentials.ts'
 
 const DIGITAL_SIGNATURE = 0x80
 const TEN_YEARS_MS = 3650 * 86_400_000
@@ -21,6 +22,7 @@ const APPROVERS = ['approver-1', 'approver-2']
 /** Makes what is missing of a development host. @returns whether it was made now */
 export function makeDevelopmentHost(data: string): { folder: DataFolder; made: boolean } {
   const folder = makeDataFolder(data)
+  developmentCredentials(folder)
   const genesisFile = join(folder.nitro, 'genesis.json')
   if (existsSync(genesisFile)) return { folder, made: false }
   const hostId = `i-${randomBytes(9).toString('hex').slice(0, 17)}`

@@ -4,6 +4,7 @@ import { attest } from './attest.ts'
 import { buildEnclave, describeImage, pcr, signEnclave } from './eif.ts'
 import { describeEnclaves, console as refuseConsole, runEnclave, terminateEnclave } from './enclaves.ts'
 import { packageVersion } from './files.ts'
+import { kmsCommand } from './kms.ts'
 import { explain, failWith } from './output.ts'
 import { proxy } from './proxy.ts'
 import { up } from './up.ts'
@@ -22,13 +23,23 @@ program
   .option(...DATA)
   .option('--port <port>', 'port of the gateway, 0 for any', '7443')
   .option('--proxy-port <port>', 'port of the proxy, 0 for any', '7444')
+  .option('--kms-port <port>', 'port of the KMS, 0 for any', '7445')
+  .option('--kms-document-age <seconds>', 'how old evidence for the KMS may be, or leaf: as its certificate', '300')
   .option('--workload <name>', 'what to launch: keyvalue, echo or hello', 'keyvalue')
   .option('--plain', 'http instead of https at the proxy')
   .option('--no-launch', 'start the host and launch nothing')
   .option('--json', 'one JSON object a line on stdout')
   .addHelpText('after', '\nExamples:\n  npm start\n  npm start -- --port 0 --proxy-port 0 --data /tmp/host --json')
   .action((options) =>
-    up(options.port === '0' && options.proxyPort === '7444' ? { ...options, proxyPort: '0' } : options),
+    up(
+      options.port === '0'
+        ? {
+            ...options,
+            proxyPort: options.proxyPort === '7444' ? '0' : options.proxyPort,
+            kmsPort: options.kmsPort === '7445' ? '0' : options.kmsPort,
+          }
+        : options,
+    ),
   )
 
 program
@@ -154,6 +165,8 @@ program
   .option('--plain', 'http instead of https')
   .option('--json', 'one JSON object a line on stdout')
   .action(proxy)
+
+program.addCommand(kmsCommand())
 
 program.exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
 program.parseAsync().catch(failWith)

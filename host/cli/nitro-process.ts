@@ -7,13 +7,27 @@ import type { DataFolder } from '../nitro/data-folder.ts'
 import { built } from './files.ts'
 
 export type NitroEvent = { event: string; [field: string]: unknown }
-export type NitroProcess = { process: ChildProcess; port: number; exited: Promise<number>; stop(): Promise<void> }
+export type NitroProcess = {
+  process: ChildProcess
+  port: number
+  kmsPort: number
+  exited: Promise<number>
+  stop(): Promise<void>
+}
 
-export type NitroOptions = { folder: DataFolder; port: number; origins: string[]; onEvent(event: NitroEvent): void }
+export type NitroOptions = {
+  folder: DataFolder
+  port: number
+  origins: string[]
+  kms?: { port: number; maxDocumentAge: number | null }
+  onEvent(event: NitroEvent): void
+}
 
 const STEP_DEADLINE_MS = 1000
 const POOL_SIZE = 2
 const STOP_MS = 3000
+/** Seconds. AWS's own value is documented nowhere. */
+const MAX_DOCUMENT_AGE = 300
 
 /** @throws FatalError with nitro's code */
 export async function startNitro(options: NitroOptions): Promise<NitroProcess> {
@@ -46,13 +60,14 @@ export async function startNitro(options: NitroOptions): Promise<NitroProcess> {
     poolSize: POOL_SIZE,
     cpuCount: 2,
     stepDeadlineMs: STEP_DEADLINE_MS,
+    kms: options.kms ?? { port: 0, maxDocumentAge: MAX_DOCUMENT_AGE },
   }
   child.stdin?.write(`${JSON.stringify(settings)}\n`)
   const exited = new Promise<number>((resolve) => child.once('close', (code) => resolve(code ?? 1)))
-  const port = await new Promise<number>((resolve, reject) => {
+  const listening = await new Promise<NitroEvent>((resolve, reject) => {
     createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => {
       const event = JSON.parse(line) as NitroEvent
-      if (event.event === 'listening') resolve(event.port as number)
+      if (event.event === 'listening') resolve(event)
       else if (event.event === 'failed') reject(new FatalError(event.code as ErrorCode, String(event.message)))
       options.onEvent(event)
     })
@@ -66,5 +81,5 @@ export async function startNitro(options: NitroOptions): Promise<NitroProcess> {
     await exited
     clearTimeout(timer)
   }
-  return { process: child, port, exited, stop }
+  return { process: child, port: listening.port as number, kmsPort: listening.kmsPort as number, exited, stop }
 }

@@ -12,23 +12,24 @@ const ANSWER_MS = 60_000
 const CHUNK_BYTES = 1_048_576
 
 /** DIR/host.json: where the host serves. */
-export type RunningHost = { pid: number; gateway: string; proxy: string | null; folder: DataFolder }
+export type RunningHost = { pid: number; gateway: string; proxy: string | null; kms: string | null; folder: DataFolder }
 
 /** @throws UnavailableError ERR_HOST_NOT_RUNNING */
 export function findHost(data: string): RunningHost {
   const folder = dataFolder(data)
   if (!existsSync(folder.hostFile)) throw notRunning(folder)
-  const { pid, gateway, proxy } = JSON.parse(readFileSync(folder.hostFile, 'utf8')) as {
+  const { pid, gateway, proxy, kms } = JSON.parse(readFileSync(folder.hostFile, 'utf8')) as {
     pid: number
     gateway: string
     proxy: string | null
+    kms?: string
   }
   try {
     process.kill(pid, 0)
   } catch {
     throw notRunning(folder)
   }
-  return { pid, gateway, proxy, folder }
+  return { pid, gateway, proxy, kms: kms ?? null, folder }
 }
 
 function notRunning(folder: DataFolder): UnavailableError {

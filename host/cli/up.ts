@@ -13,6 +13,7 @@ import { parseSignature, signEif } from '../nitro/eif/signature.ts'
 import { buildImage } from './build-image.ts'
 import { developmentGrant, makeDevelopmentHost, ownerKey, pipelineFiles, publicHex } from './development.ts'
 import { built, readText } from './files.ts'
+import { documentAge } from './kms.ts'
 import { launchEnclave, type RunInfo } from './launch-enclave.ts'
 import { startNitro } from './nitro-process.ts'
 import { progress } from './output.ts'
@@ -21,6 +22,8 @@ export type UpOptions = {
   data: string
   port: string
   proxyPort: string
+  kmsPort: string
+  kmsDocumentAge: string
   json?: boolean
   workload: string
   plain?: boolean
@@ -40,6 +43,7 @@ export async function up(options: UpOptions): Promise<void> {
     folder,
     port: Number(options.port),
     origins: [],
+    kms: { port: Number(options.kmsPort), maxDocumentAge: documentAge(options.kmsDocumentAge) },
     onEvent: (event) => {
       if (event.event === 'ended' || event.event === 'killed' || event.event === 'failed') {
         tell(event)
@@ -48,8 +52,9 @@ export async function up(options: UpOptions): Promise<void> {
     },
   })
   const gateway = `ws://127.0.0.1:${nitro.port}`
+  const kms = `http://127.0.0.1:${nitro.kmsPort}`
   const writeHostFile = (proxy: string | null) =>
-    writeFileSync(folder.hostFile, JSON.stringify({ pid: process.pid, gateway, proxy }), { mode: 0o600 })
+    writeFileSync(folder.hostFile, JSON.stringify({ pid: process.pid, gateway, proxy, kms }), { mode: 0o600 })
   writeHostFile(null)
   let stopProxy: () => void = () => {}
   let stopping = false
@@ -75,9 +80,9 @@ export async function up(options: UpOptions): Promise<void> {
       stopProxy = served.stop
       proxy = served.url
       writeHostFile(proxy)
-      if (!options.json) show(folder, gateway, proxy, launched, options)
+      if (!options.json) show(folder, gateway, proxy, kms, launched, options)
     }
-    tell({ event: 'ready', gateway, proxy, kms: null, data: folder.root, enclaves })
+    tell({ event: 'ready', gateway, proxy, kms, data: folder.root, enclaves })
   } catch (error) {
     stopProxy()
     await nitro.stop()
@@ -171,7 +176,14 @@ function startProxy(folder: DataFolder, enclave: string, options: UpOptions): Pr
   })
 }
 
-function show(folder: DataFolder, gateway: string, proxy: string, launched: Launched, options: UpOptions): void {
+function show(
+  folder: DataFolder,
+  gateway: string,
+  proxy: string,
+  kms: string,
+  launched: Launched,
+  options: UpOptions,
+): void {
   const { info, measurements, evidence } = launched
   const curl = `curl ${options.plain ? '' : `--cacert ${options.data}/customer/ca.pem `}-H @${options.data}/customer/proxy.header`
   const lines = [
@@ -181,6 +193,7 @@ function show(folder: DataFolder, gateway: string, proxy: string, launched: Laun
     `  enclave   ${info.EnclaveName}  ${info.EnclaveID}  (pid ${info.ProcessID}, cid ${info.EnclaveCID})`,
     `  gateway   ${gateway}/enclaves/${info.EnclaveName}`,
     `  proxy     ${proxy}`,
+    `  kms       ${kms}`,
     ...register('PCR0', measurements.PCR0),
     ...register('PCR1', measurements.PCR1),
     ...register('PCR2', measurements.PCR2),
@@ -196,6 +209,7 @@ function show(folder: DataFolder, gateway: string, proxy: string, launched: Laun
     '',
     'Development keys: who reads the folder below is owner, operator and pipeline at once.',
     `  ${folder.root}`,
+    ...rootKeyNote(folder),
     '',
     'Try, in another terminal:',
     '',
@@ -207,10 +221,19 @@ function show(folder: DataFolder, gateway: string, proxy: string, launched: Laun
     `    -N '${proxy}/v1/?prefix=&watch'`,
     `  npx wasmclave attest --data ${options.data} --enclave-name ${info.EnclaveName} --output doc.cbor`,
     `  npx wasmclave verify doc.cbor --root ${options.data}/nitro-root.pem`,
+    `  npx wasmclave kms create-key --data ${options.data} --alias alias/first`,
     '',
     'Ctrl-C stops it all.',
   ]
   process.stdout.write(`${lines.join('\n')}\n`)
+}
+
+/** What a development host's KMS keys rest on. */
+function rootKeyNote(folder: DataFolder): string[] {
+  return [
+    "The KMS's keys are wrapped by a root key, a file of mode 0600: who reads it reads them all.",
+    `  ${join(folder.kms, 'root.key')}`,
+  ]
 }
 
 /** Two lines of 24 bytes: a terminal has 100 columns, a register 96 digits. */

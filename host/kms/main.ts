@@ -19,7 +19,7 @@ export type KmsSettings = {
   address: string
   port: number
   region: string
-  /** DER of each attestation root that is trusted, base64: the host's own, and those of the admin policy. */
+  /** SHA-256 of each attestation root that is trusted, hex: those of the admin policy, the host's own among them. */
   roots: string[]
   /** Seconds, or null for as long as a document's leaf is valid. */
   maxDocumentAge: number | null
@@ -66,7 +66,7 @@ async function start(settings: KmsSettings): Promise<void> {
     store: new KeyStore(settings.folder, ACCOUNT),
     trail: new AuditTrail(settings.folder),
     recipients: {
-      roots: settings.roots.map((root) => Buffer.from(root, 'base64')),
+      roots: settings.roots,
       maxDocumentAge: settings.maxDocumentAge,
     },
     now,

@@ -12,7 +12,8 @@ import type { BootRecord } from '../verifier/index.ts'
 import { measureBinaries } from './boot-measurement.ts'
 import { dataFolder } from './data-folder.ts'
 import { Host } from './host.ts'
-import { Pki } from './pki/pki.ts'
+import { KmsLink } from './kms-link.ts'
+import { Pki, REGION } from './pki/pki.ts'
 import { closeDescriptorsOnExec } from './pool/native.ts'
 import { ENCLAVE_FLAGS } from './pool/slot.ts'
 
@@ -24,6 +25,7 @@ export type NitroSettings = {
   poolSize: number
   cpuCount: number
   stepDeadlineMs: number
+  kms: { port: number; maxDocumentAge: number | null }
 }
 
 const here = fileURLToPath(import.meta.url)
@@ -96,19 +98,33 @@ async function start(settings: NitroSettings): Promise<void> {
     onEvent: tell,
     now: Date.now,
   })
-  const stop = () => {
+  const kms = new KmsLink(beside('kms.mjs'), folder.kms, tell)
+  const stop = () => process.exit(0)
+  process.on('exit', () => {
     host.stop()
-    process.exit(0)
-  }
-  process.on('exit', () => host.stop())
+    kms.kill()
+  })
   process.on('SIGINT', stop)
   process.on('SIGTERM', stop)
-  const port = await host.start()
+  const kmsStarted = kms.start({
+    folder: folder.kms,
+    address: settings.address,
+    port: settings.kms.port,
+    region: REGION,
+    roots: genesis.genesis.attestationRoots,
+    maxDocumentAge: settings.kms.maxDocumentAge,
+    clock: { aheadMs: 0 },
+  })
+  const [port, kmsPort] = await Promise.all([host.start(), kmsStarted])
+  kms.exited.then(() => {
+    tell({ event: 'failed', code: 'ERR_KMS_DIED', message: 'the KMS process died' })
+    stop()
+  })
   host.parentExited.then(() => {
     tell({ event: 'failed', code: 'ERR_PARENT_DIED', message: 'the parent process died' })
     stop()
   })
-  tell({ event: 'listening', port, genesisDigest: genesis.digest, hostId: instanceId })
+  tell({ event: 'listening', port, kmsPort, genesisDigest: genesis.digest, hostId: instanceId })
 }
 
 /** Layers of an enclave's process. What nitro gives it is verified; what the child says of itself is reported. */

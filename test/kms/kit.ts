@@ -1,5 +1,5 @@
 // A KMS under test: the endpoint in this process on a folder of its own, the AWS SDK for it, and an enclave that can attest by a test PKI.
-import { generateKeyPairSync, type KeyObject, X509Certificate } from 'node:crypto'
+import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -68,7 +68,7 @@ export class KmsUnderTest {
       store,
       trail,
       recipients: {
-        roots: [new X509Certificate(this.pki.rootPem).raw],
+        roots: [this.pki.rootFingerprint],
         maxDocumentAge: this.#options.maxDocumentAge === undefined ? 300 : this.#options.maxDocumentAge,
       },
       now: () => this.nowMs,
