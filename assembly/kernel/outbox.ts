@@ -12,6 +12,13 @@ export function beginMessage(session: u32): usize {
   return start
 }
 
+/** Begins a frame of another type; `endMessage` ends it. @returns its start */
+export function beginOf(type: u32, id: u32): usize {
+  const start = outbox.length
+  header(0, type, id)
+  return start
+}
+
 export function endMessage(start: usize): void {
   store32(outbox.at + start, <u32>(outbox.length - start - FRAME_HEADER_BYTES)) // SAFETY: beginMessage made the header
 }

@@ -8,6 +8,7 @@ export type KernelExports = {
   kernelAbi(): number
   inbox(length: number): number
   boot(length: number, nowMs: number): number
+  phase(): number
   workloadReady(): number
   step(length: number, nowMs: number): number
   answer(ticket: number, length: number, nowMs: number): number
