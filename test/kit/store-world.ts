@@ -98,7 +98,8 @@ export function handleStoreRequest(under: KernelUnderTest, { body }: Handled): A
         : under.exports.callPut(k, length, v, Buffer.byteLength(value)),
     )
     if (version === -4) return -4
-    if (version < 0) return { status: 507, body: Buffer.from(String(version)) }
+    // What it has written before goes with it
+    if (version < 0) return versions.length > 0 ? version : { status: 507, body: Buffer.from(String(version)) }
     versions.push(version)
   }
   const found = (request.get ?? []).map((key) => {

@@ -5,6 +5,7 @@ import { FAULT_STORE } from '../../assembly/abi/fault.ts'
 import { EnclaveFault } from '../../host/enclave/kernel.ts'
 import { type PeerFrame, readResponse } from '../kit/channel-peer.ts'
 import { type KernelUnderTest, owner, type PeerSession } from '../kit/kernel.ts'
+import type { Stored } from '../kit/store-parent.ts'
 import { AREA_WORKLOAD, NO_HASH, padded, sha256 } from '../kit/store-records.ts'
 import { type StoreRequest, StoreWorld } from '../kit/store-world.ts'
 
@@ -175,7 +176,8 @@ t.test('finds what is deleted, swapped, put back, doubled, cut, grown, or of ano
   const recordOf = (key: string, of = good) => of.records.get(placeOf(key)) as Buffer
   const other = new StoreWorld('another kms')
   ask(other.boot().session(), { put: [['a', 'theirs']] })
-  const attacks: [string, () => void][] = [
+  const put = (changes: Partial<Stored>) => Object.assign(world.parent.stored, changes)
+  const attacks: [string, () => unknown][] = [
     ['a deleted record', () => world.parent.stored.records.delete(placeOf('b'))],
     ['all records deleted', () => world.parent.stored.records.clear()],
     [
@@ -187,20 +189,16 @@ t.test('finds what is deleted, swapped, put back, doubled, cut, grown, or of ano
     ],
     ['one put back', () => world.parent.stored.records.set(placeOf('a'), recordOf('a', old))],
     ['one at another place', () => world.parent.stored.records.set('00'.repeat(32), recordOf('a'))],
-    ['the head put back', () => void (world.parent.stored.head = old.head)],
-    ['the records put back', () => void (world.parent.stored.records = new Map(old.records))],
+    ['the head put back', () => put({ head: old.head })],
+    ['the records put back', () => put({ records: new Map(old.records) })],
     [
       'one of another store',
       () => world.parent.stored.records.set(placeOf('a'), [...other.parent.stored.records.values()][0] as Buffer),
     ],
-    ['the head of another store', () => void (world.parent.stored.head = other.parent.stored.head)],
+    ['the head of another store', () => put({ head: other.parent.stored.head })],
     [
       'the commitment of another store',
-      () =>
-        void (world.parent.stored.meta = Buffer.concat([
-          good.meta.subarray(0, 65),
-          other.parent.stored.meta.subarray(65),
-        ])),
+      () => put({ meta: Buffer.concat([good.meta.subarray(0, 65), other.parent.stored.meta.subarray(65)]) }),
     ],
     ['one cut short', () => world.parent.stored.records.set(placeOf('a'), recordOf('a').subarray(0, 100))],
     ['one grown', () => world.parent.stored.records.set(placeOf('a'), Buffer.concat([recordOf('a'), Buffer.alloc(1)]))],

@@ -17,10 +17,6 @@ import { Transaction } from './transaction'
 
 const ENTRY_HEADER: usize = 16 // u32 key length, u32 value length, u64 version
 
-/** Quotas. A test builds a kernel with smaller ones, to reach them. */
-const MAX_BYTES: u64 = isDefined(TEST_MAX_STORE_BYTES) ? TEST_MAX_STORE_BYTES : MAX_STORE_BYTES
-const MAX_RECORDS: u64 = isDefined(TEST_MAX_STORE_RECORDS) ? TEST_MAX_STORE_RECORDS : MAX_STORE_RECORDS
-
 export class Space {
   /** Number of the last transaction that wrote, durable or not. A number is never given twice. */
   version: u64 = 0
@@ -66,7 +62,7 @@ export class Space {
     const old = this.areaOf(area).durable.get(key, keyLength)
     const used = this.bytes + this.pendingSize + this.open.size - (old == 0 ? 0 : <u64>recordBytes(old))
     const added: u64 = old == 0 ? 1 : 0
-    if (used + <u64>recordBytes(record) > MAX_BYTES || this.records + this.pendingRecords + this.open.added + added > MAX_RECORDS) {
+    if (used + <u64>recordBytes(record) > <u64>MAX_STORE_BYTES || this.records + this.pendingRecords + this.open.added + added > <u64>MAX_STORE_RECORDS) {
       heap.free(record)
       return STATUS_QUOTA
     }

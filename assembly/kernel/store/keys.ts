@@ -11,8 +11,8 @@ import { random } from '../random'
 
 export const EPOCH_BYTES: usize = 32
 const KEY_BYTES: usize = 32
-/** Records that one epoch seals. A test builds a kernel with fewer, to reach it. */
-const EPOCH_RECORDS: u64 = isDefined(TEST_EPOCH_RECORDS) ? TEST_EPOCH_RECORDS : 0x1_0000_0000
+/** Records that one epoch seals, PROTOCOLS 6. */
+const EPOCH_RECORDS: u64 = 0x1_0000_0000
 
 export const storeId = memory.data(32, 16)
 export const commitment = memory.data(32, 16)
