@@ -25,7 +25,7 @@ import { random } from './random'
 import { closeSession, findSession, SECRET_BYTES, Session, STATE_NEW, STATE_OFFERED, STATE_OPEN, STATE_SIGNING } from './session'
 import { awaitSignature, hasRoomForHandshake } from './signing'
 import { isStale, tokenIsAhead } from './store/stale'
-import { judgeToken, TOKEN_AHEAD, TOKEN_INVALID, writeHeadItem } from './store/token'
+import { judgeToken, TOKEN_AHEAD, TOKEN_INVALID, writeHeadItem, writeTokenItem } from './store/token'
 import { isEnrolled } from './users'
 
 const HASH_BYTES: usize = 48
@@ -211,7 +211,7 @@ function sendVerdict(session: Session, refused: string): void {
     outbox.cborUint(MAX_HEAD_BYTES)
     outbox.cborUint(STREAM_WINDOW)
     outbox.cborUint(MAX_STREAMS)
-    if (hasStore) writeHeadItem(outbox)
+    if (hasStore) writeTokenItem(outbox)
     else outbox.cborNull()
   }
   const used = outbox.length - plaintext

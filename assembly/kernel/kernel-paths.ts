@@ -10,6 +10,7 @@ import { Held, HELD_END, HELD_HEAD } from './held'
 import { hasStore } from './launch'
 import { submit } from './store/commit'
 import { acceptHead, isStale, showHeads } from './store/stale'
+import { writeToken } from './store/token'
 import { endStream, Stream } from './stream'
 import { dismiss, enrol, listUsers } from './users'
 
@@ -57,9 +58,10 @@ export function answerError(stream: Stream, status: u32, code: string, message: 
   answerJson(stream, status, body)
 }
 
-/** JSON, and the end of the stream. */
-export function answerJson(stream: Stream, status: u32, json: Writer): void {
-  writeResponseHead(head, status, jsonHeader.at, jsonHeader.length, false)
+/** JSON, and the end of the stream; with the token of the head as it stands, where a write is acknowledged. */
+export function answerJson(stream: Stream, status: u32, json: Writer, withToken: bool = false): void {
+  writeResponseHead(head, status, jsonHeader.at, jsonHeader.length, withToken)
+  if (withToken) writeToken(head.at + tokenAt)
   stream.sendHead(head.at, head.length, json.at, json.length, true)
   endStream(stream)
 }

@@ -75,7 +75,7 @@ async function establish(
   })
   const session = new Session(transport, keys.outgoing, keys.incoming, report)
   inbox.handOver(session)
-  return new AttestedEnclave(session, evidence, accepted, closed, policy.headToken ?? null)
+  return new AttestedEnclave(session, evidence, accepted, closed, accepted.headToken ?? policy.headToken ?? null)
 }
 
 class AttestedEnclave implements Enclave {

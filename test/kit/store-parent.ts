@@ -24,7 +24,10 @@ export class StoreParent {
   /** Bytes of a frame of records. */
   chunkBytes = 65536
   commits = 0
-  #parts = new Map<number, Buffer[]>()
+  /** Nobody has changed what lies here: the kernel removes nothing that is not there. */
+  strict = true
+  /** By connection and ticket: tickets are a kernel's own. */
+  #parts = new Map<string, Buffer[]>()
 
   snapshot(): Stored {
     return { records: new Map(this.stored.records), head: this.stored.head, meta: this.stored.meta }
@@ -40,7 +43,8 @@ export class StoreParent {
   }
 
   /** What an honest parent answers, at once. */
-  receive({ type, id, payload }: Frame): Uint8Array[] {
+  receive({ type, id, payload }: Frame, connection = 0): Uint8Array[] {
+    const batch = `${connection} ${id}`
     switch (type) {
       case RELAY_STORE_HEAD:
         return [encodeFrame(RELAY_STORE_HEAD_IS, id, this.#stored())]
@@ -54,19 +58,24 @@ export class StoreParent {
         return [...frames, encodeFrame(RELAY_STORE_LOADED, id, this.#stored())]
       }
       case RELAY_STORE_PART:
-        this.#parts.set(id, [...(this.#parts.get(id) ?? []), Buffer.from(payload)])
+        this.#parts.set(batch, [...(this.#parts.get(batch) ?? []), Buffer.from(payload)])
         return []
       case RELAY_STORE_COMMIT:
-        return [encodeFrame(RELAY_STORE_COMMITTED, id, Buffer.from([this.commit(id, payload) ? 0 : 1]))]
+        return [encodeFrame(RELAY_STORE_COMMITTED, id, Buffer.from([this.#commit(batch, payload) ? 0 : 1]))]
       default:
         throw new RangeError(`frame type ${type}`)
     }
   }
 
+  /** The parts under a ticket are lost. */
+  forget(id: number, connection = 0): void {
+    this.#parts.delete(`${connection} ${id}`)
+  }
+
   /** All or nothing, if the head is the expected one. */
-  commit(id: number, payload: Uint8Array): boolean {
-    const batch = Buffer.concat(this.#parts.get(id) ?? [])
-    this.#parts.delete(id)
+  #commit(name: string, payload: Uint8Array): boolean {
+    const batch = Buffer.concat(this.#parts.get(name) ?? [])
+    this.#parts.delete(name)
     const p = Buffer.from(payload)
     if (!p.subarray(32, 64).equals(this.headHash)) return false
     const metaLength = p.readUInt32BE(64)
@@ -75,7 +84,7 @@ export class StoreParent {
       const place = batch.toString('hex', at + 1, at + 33)
       const length = batch.readUInt32BE(at + 33)
       if (batch[at] === 1) records.set(place, batch.subarray(at + 37, at + 37 + length))
-      else if (!records.delete(place)) throw new RangeError('removes what is not there')
+      else if (!records.delete(place) && this.strict) throw new RangeError('removes what is not there')
       at += 37 + length
     }
     this.stored = { records, meta: p.subarray(68, 68 + metaLength), head: p.subarray(72 + metaLength) }

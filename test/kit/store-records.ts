@@ -32,7 +32,7 @@ export type PlainHead = {
     offeredHash: Buffer
     register: number
     registerHash: Buffer
-    forgiven: number
+    lineage: number
   }[]
 }
 
@@ -138,13 +138,13 @@ export class StoreRecords {
       version,
       securityVersion,
       grantVersion,
-      marks: marks.map(([at, offered, offeredHash, register, registerHash, forgiven]) => ({
+      marks: marks.map(([at, offered, offeredHash, register, registerHash, lineage]) => ({
         generation: at,
         offered,
         offeredHash: Buffer.from(offeredHash),
         register,
         registerHash: Buffer.from(registerHash),
-        forgiven,
+        lineage,
       })),
     }
   }
@@ -158,16 +158,16 @@ export class StoreRecords {
       head.version,
       head.securityVersion,
       head.grantVersion,
-      head.marks.map((m) => [m.generation, m.offered, m.offeredHash, m.register, m.registerHash, m.forgiven]),
+      head.marks.map((m) => [m.generation, m.offered, m.offeredHash, m.register, m.registerHash, m.lineage]),
     ])
     const plain = concat(u16(cbor.length), cbor, Buffer.alloc(padded(2 + cbor.length) - 2 - cbor.length))
     const header = concat(Buffer.from([1]), epoch, u64(counter), u64(head.generation))
     return concat(header, this.#seal(header, plain, concat(this.storeId, u64(head.generation))))
   }
 
-  token(generation: number, hash: Bytes): Buffer {
+  token(generation: number, hash: Bytes, lineage = 0): Buffer {
     const body = concat(this.storeId, u64(generation), hash)
-    return concat(body, hmac256(this.derive('token\0'), body))
+    return concat(body, hmac256(this.derive('token\0'), body, u64(lineage)))
   }
 
   /** The sum over all records, as the head has it. */

@@ -17,7 +17,7 @@ type Heads = {
     generation: number
     offered: { generation: number }
     register: { generation: number }
-    forgivenGeneration: number
+    lineage: number
   }[]
 }
 
@@ -112,13 +112,13 @@ t.test('an owner accepts: a mark in a new head above the register, versions that
       generation: 4,
       offered: { generation: 1, head: shown.offered.head },
       register: { generation: 3, head: shown.register.head },
-      forgivenGeneration: 3,
+      lineage: 1,
     },
   ])
   const head = world.records.openHead(world.parent.stored.head as Buffer)
   t.same(
-    head.marks.map(({ generation, offered, register, forgiven }) => [generation, offered, register, forgiven]),
-    [[4, 1, 3, 3]],
+    head.marks.map(({ generation, offered, register, lineage }) => [generation, offered, register, lineage]),
+    [[4, 1, 3, 1]],
   )
   t.equal(refusal(enter(again, owner, token)), 'owner', 'a token of what was given up proves nothing any more')
   t.equal(again.exports.phase(), PHASE_SERVING)

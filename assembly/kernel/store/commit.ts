@@ -142,14 +142,14 @@ export function commitWhenIdle(): void {
 }
 
 /** An owner has accepted what lies at the parent: a new head above the register's, and a mark in it. */
-export function commitAcceptance(forgivenGeneration: u64): void {
+export function commitAcceptance(lineage: u64): void {
   const mark = new Mark()
   mark.generation = register.generation + 1
   mark.offeredGeneration = head.generation
   copy(mark.offeredHash, head.hash, HASH_BYTES)
   mark.registerGeneration = register.generation
   copy(mark.registerHash, register.hash, HASH_BYTES)
-  mark.forgivenGeneration = forgivenGeneration
+  mark.lineage = lineage
   next.copyFrom(head)
   next.generation = mark.generation
   copy(next.previous, register.hash, HASH_BYTES)
@@ -247,6 +247,7 @@ function sealTransaction(transaction: Transaction): void {
       next.count--
     }
     if (recordHas(record, RECORD_REMOVED)) {
+      if (old == 0) continue // put and removed by one transaction: it never was there
       batch.byte(ENTRY_DELETE)
       placeOf(batch.grow(PLACE_BYTES), areaOf(record), recordKey(record), recordKeyLength(record))
       batch.u32(0)

@@ -22,8 +22,8 @@ export class Mark {
   generation: u64 = 0
   offeredGeneration: u64 = 0
   registerGeneration: u64 = 0
-  /** Head tokens up to this generation are of what was given up, and prove nothing any more. */
-  forgivenGeneration: u64 = 0
+  /** The history that it began: one more than any that was known then. Tokens of earlier ones prove nothing any more. */
+  lineage: u64 = 0
   offeredHash: usize = heap.alloc(HASH_BYTES)
   registerHash: usize = heap.alloc(HASH_BYTES)
 }
@@ -60,10 +60,10 @@ export class Head {
     this.marks = kept
   }
 
-  /** Tokens up to this generation were given up by an owner. */
-  forgiven(): u64 {
+  /** 0 until an owner has accepted anything. */
+  lineage(): u64 {
     const marks = this.marks
-    return marks.length == 0 ? 0 : marks[marks.length - 1].forgivenGeneration
+    return marks.length == 0 ? 0 : marks[marks.length - 1].lineage
   }
 
   /** Appends the sealed head, and takes its hash. */
@@ -115,7 +115,7 @@ export class Head {
       plain.cborBytes(mark.offeredHash, HASH_BYTES)
       plain.cborUint(mark.registerGeneration)
       plain.cborBytes(mark.registerHash, HASH_BYTES)
-      plain.cborUint(mark.forgivenGeneration)
+      plain.cborUint(mark.lineage)
     }
     store16(plain.at, <u32>(plain.length - 2))
     const padding = padded(plain.length) - plain.length
@@ -141,7 +141,7 @@ export class Head {
       take(reader, mark.offeredHash)
       mark.registerGeneration = reader.uint()
       take(reader, mark.registerHash)
-      mark.forgivenGeneration = reader.uint()
+      mark.lineage = reader.uint()
       this.marks.push(mark)
     }
     return reader.done()

@@ -6,7 +6,7 @@ import { hkdf } from '../../crypto/hkdf'
 import { HASH_SHA256, HMAC_CONTEXT, hmacBegin, hmacEnd, hmacKey, hmacUpdate } from '../../crypto/hmac'
 import { sha256 } from '../../crypto/sha256'
 import { Writer } from '../../codec/writer'
-import { copy, zeroise } from '../../mem/bytes'
+import { copy, store64, zeroise } from '../../mem/bytes'
 import { random } from '../random'
 
 export const EPOCH_BYTES: usize = 32
@@ -23,6 +23,7 @@ const setKey = memory.data(<i32>HMAC_CONTEXT, 16)
 const tokenKey = memory.data(<i32>HMAC_CONTEXT, 16)
 const kmsRandom = memory.data(32, 16)
 const areaByte = memory.data(1)
+const lineageBytes = memory.data(8)
 const info = new Writer(64)
 const epochInput = new Writer(128)
 
@@ -118,10 +119,12 @@ export function elementOf(out: usize, place: usize, epochId: usize, counter: usi
   hmacEnd(setKey, out)
 }
 
-/** MAC of a head token's first 72 bytes. */
-export function tokenMac(out: usize, token: usize, length: usize): void {
+/** MAC of a head token's first 72 bytes, and of the history that it belongs to. SAFETY: `out` holds 32 bytes. */
+export function tokenMac(out: usize, token: usize, lineage: u64): void {
+  store64(lineageBytes, lineage)
   hmacBegin(tokenKey)
-  hmacUpdate(tokenKey, token, length)
+  hmacUpdate(tokenKey, token, 72)
+  hmacUpdate(tokenKey, lineageBytes, 8)
   hmacEnd(tokenKey, out)
 }
 

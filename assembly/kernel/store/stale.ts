@@ -19,10 +19,12 @@ import { head } from './current'
 import { HASH_BYTES } from './head'
 import { storeId } from './keys'
 import { register } from './register'
-import { tokenGeneration } from './token'
+import { tokenGeneration, tokenLineage } from './token'
 
 /** The highest generation that a valid token has shown. */
 let tokenSeen: u64 = 0
+/** And the highest history. */
+let lineageSeen: u64 = 0
 /** The workload was made before the store became stale. */
 let wasServing = false
 /** Handle of the request that waits for its acceptance. */
@@ -45,6 +47,7 @@ export function openedStale(): void {
 /** A client has shown a token of a head that is not here. From now on nobody is served, but for owners who decide. */
 export function tokenIsAhead(token: usize, shownBy: Session): void {
   tokenSeen = max(tokenSeen, tokenGeneration(token))
+  lineageSeen = max(lineageSeen, tokenLineage)
   if (current != PHASE_SERVING) return
   wasServing = true
   enter(PHASE_STALE)
@@ -54,7 +57,7 @@ export function tokenIsAhead(token: usize, shownBy: Session): void {
 }
 
 /** GET /.wasmclave/store/heads. */
-export function showHeads(stream: Stream, out: Writer): void {
+export function showHeads(stream: Stream, out: Writer, withToken: bool = false): void {
   out.clear()
   out.ascii('{"stale":' + (isStale() ? 'true' : 'false') + ',"storeId":"')
   hexOf(out, storeId, STORE_ID_BYTES)
@@ -71,10 +74,10 @@ export function showHeads(stream: Stream, out: Writer): void {
     hexOf(out, mark.offeredHash, HASH_BYTES)
     out.ascii('"},"register":{"generation":' + mark.registerGeneration.toString() + ',"head":"')
     hexOf(out, mark.registerHash, HASH_BYTES)
-    out.ascii('"},"forgivenGeneration":' + mark.forgivenGeneration.toString() + '}')
+    out.ascii('"},"lineage":' + mark.lineage.toString() + '}')
   }
   out.ascii(']}')
-  answerJson(stream, 200, out)
+  answerJson(stream, 200, out, withToken)
 }
 
 /** POST /.wasmclave/store/accept {"offered","register","signature"}, in hex: the caller's own, over both heads. */
@@ -95,7 +98,7 @@ export function acceptHead(stream: Stream, body: usize, length: usize): void {
     signature !== null && jsonHex(<JsonSpan>signature, signatureBytes, 64) && ed25519Verify(stream.session.user, statement.at, statement.length, signatureBytes)
   if (!signed) return answerError(stream, 403, 'ERR_STORE_SIGNATURE', 'the acceptance is not signed by the owner who sends it')
   acceptance = trackRequest(stream)
-  commitAcceptance(max(tokenSeen, max(register.generation, head.generation)))
+  commitAcceptance(max(lineageSeen, head.lineage()) + 1)
 }
 
 /** The commit of an acceptance has ended. */
@@ -106,7 +109,7 @@ export function acceptanceEnded(written: bool): void {
   else if (current != PHASE_STALE) fault(FAULT_KERNEL, BLAME_KERNEL)
   if (!requests.has(request)) return
   const stream = requests.get(request)
-  if (written) showHeads(stream, accepted)
+  if (written) showHeads(stream, accepted, true)
   else answerError(stream, 503, 'ERR_STORE_NOT_WRITTEN', 'the store did not take it; nothing is accepted')
 }
 

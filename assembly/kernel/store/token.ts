@@ -20,17 +20,21 @@ export const TOKEN_INVALID: i32 = 1
 /** Of a head that this store does not have: somebody has put it back, or forked it. */
 export const TOKEN_AHEAD: i32 = 2
 
+/** Acceptances that may have been undone together with the store. */
+const LINEAGES_AHEAD: u64 = 64
+
+/** Of the token that was judged last. */
+export let tokenLineage: u64 = 0
+
 const token = memory.data(104)
 const mac = memory.data(32)
 
 /** What a token says beside what the store is. */
 export function judgeToken(at: usize): i32 {
-  tokenMac(mac, at, MAC_AT)
-  const right = equal(mac, at + MAC_AT, 32) // CT: whole MAC
-  if (!right || memory.compare(at, storeId, 32) != 0) return TOKEN_INVALID
+  if (memory.compare(at, storeId, 32) != 0 || !findLineage(at)) return TOKEN_INVALID
+  // Of a history that an owner has given up; or of one that began after what lies here
+  if (tokenLineage != head.lineage()) return tokenLineage < head.lineage() ? TOKEN_OLD : TOKEN_AHEAD
   const generation = tokenGeneration(at)
-  // LIMIT(C04): up to the generation that an owner has given up, a token tells nothing any more
-  if (generation <= head.forgiven()) return TOKEN_OLD
   if (generation > head.generation) return TOKEN_AHEAD
   return generation == head.generation && memory.compare(at + HASH_AT, head.hash, HASH_BYTES) != 0 ? TOKEN_AHEAD : TOKEN_OLD
 }
@@ -41,10 +45,7 @@ export function tokenGeneration(at: usize): u64 {
 
 /** The token of the head as it stands, in base64url. SAFETY: `out` holds TOKEN_TEXT bytes. */
 export function writeToken(out: usize): void {
-  copy(token, storeId, 32)
-  store64(token + GENERATION_AT, head.generation)
-  copy(token + HASH_AT, head.hash, HASH_BYTES)
-  tokenMac(token + MAC_AT, token, MAC_AT)
+  make()
   let written: usize = 0
   for (let i: usize = 0; written < TOKEN_TEXT; i += 3) {
     // SAFETY: 104 bytes are 34 times three and two
@@ -54,10 +55,38 @@ export function writeToken(out: usize): void {
   }
 }
 
-/** Three items, as B2 and M4 have them: store id, generation, head hash. */
+/** Store id, generation and head hash, as B2 has them. */
 export function writeHeadItem(out: Writer): void {
   out.cborArray(3)
   out.cborBytes(storeId, 32)
   out.cborUint(head.generation)
   out.cborBytes(head.hash, HASH_BYTES)
+}
+
+/** The same and the token's MAC, as M4 has them: who only reads also learns what to show next time. */
+export function writeTokenItem(out: Writer): void {
+  make()
+  out.cborArray(4)
+  out.cborBytes(storeId, 32)
+  out.cborUint(head.generation)
+  out.cborBytes(head.hash, HASH_BYTES)
+  out.cborBytes(token + MAC_AT, 32)
+}
+
+// The lineage stands in the MAC alone: histories are few, and each is tried, the newest first.
+function findLineage(at: usize): bool {
+  for (let i = <i64>(head.lineage() + LINEAGES_AHEAD); i >= 0; i--) {
+    tokenMac(mac, at, <u64>i)
+    if (!equal(mac, at + MAC_AT, 32)) continue // CT: whole MAC
+    tokenLineage = <u64>i
+    return true
+  }
+  return false
+}
+
+function make(): void {
+  copy(token, storeId, 32)
+  store64(token + GENERATION_AT, head.generation)
+  copy(token + HASH_AT, head.hash, HASH_BYTES)
+  tokenMac(token + MAC_AT, token, head.lineage())
 }
