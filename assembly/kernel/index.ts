@@ -22,7 +22,7 @@ import { receiveFrames, resetStream } from './frames'
 import { documentRefused, receiveDocument, receiveHello, receiveKeys } from './handshake'
 import { answerError } from './kernel-paths'
 import { outgoing, readBytes, ticket, waiter, WAITS_BOOT, WAITS_EVIDENCE, WAITS_SESSION } from './nsm'
-import { outbox, sendAck, sendClose } from './outbox'
+import { emptyOutbox, outbox, sendAck, sendClose } from './outbox'
 import { allowed, current, enter, PHASE_DEAD, PHASE_SERVING, ROUTE_ANSWER, ROUTE_BOOT, ROUTE_READY, ROUTE_STEP } from './phases'
 import { closeSession, findSession, forgetSession, isNextSession, openSession, sessions, STATE_OPEN } from './session'
 import { signatureCame } from './signing'
@@ -139,7 +139,7 @@ export function outLength(): u32 {
 
 /** The shell has written what was in `out`. No frame of this instance is on the stack: the time to collect. */
 export function outTaken(): void {
-  outbox.clear()
+  emptyOutbox()
   steps++
   collectWhenDue()
 }

@@ -25,7 +25,7 @@ export async function proxy(options: ProxyCommandOptions): Promise<void> {
     port: Number(options.port),
     tls: options.plain ? null : await proxyTls(folder.customer, Date.now()),
     credential: ProxyCredential.open(join(folder.customer, 'proxy.header')),
-    fetch: async (path, init) => (await session.enclave()).fetch(path, init as never),
+    request: async (path, init) => (await session.enclave()).request(path, init as never),
   })
   const address = await server.listen()
   const appraised = first.evidence.appraisal
