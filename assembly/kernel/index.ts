@@ -2,14 +2,15 @@
 // I/O of its own; whatever it wants done stands in `out` (frames for the parent) and `nsm` (requests for nitro) when a call returns.
 // Every call returns 0 or more, or FAULT_BASE - fault; after a fault the shell ends the process.
 import { MESSAGE_ATTEST, MESSAGE_FRAMES, MESSAGE_HELLO, MESSAGE_KEYS, RESET_FAILED } from '../abi/channel'
-import { BLAME_KERNEL, BLAME_NITRO, BLAME_PARENT, BLAME_WORKLOAD, FAULT_BAD_CALL, FAULT_NONE, FAULT_NSM, FAULT_PROTOCOL } from '../abi/fault'
+import { BLAME_KERNEL, BLAME_NITRO, BLAME_PARENT, BLAME_WORKLOAD, FAULT_BAD_CALL, FAULT_KERNEL, FAULT_NONE, FAULT_NSM, FAULT_PROTOCOL } from '../abi/fault'
 import { KERNEL_ABI, MAX_LAUNCH_PAYLOAD, MAX_RELAY_PAYLOAD, WORKLOAD_TICK_MS } from '../abi/limits'
 import {
   CLOSE_HANDSHAKE, CLOSE_LIMIT, CLOSE_PROTOCOL, FRAME_HEADER_BYTES, RELAY_CLOSED, RELAY_MESSAGE, RELAY_NUDGE, RELAY_OPENED, RELAY_CLOSE
 } from '../abi/wire'
 import { CborReader } from '../codec/cbor-reader'
 import { Writer } from '../codec/writer'
-import { load32, zeroise } from '../mem/bytes'
+import { selfTest as knownAnswers } from '../crypto/self-test'
+import { load32 } from '../mem/bytes'
 import { beginBoot, bootAnswer } from './boot'
 import * as calls from './calls'
 import { advance, now } from './clock'
@@ -48,6 +49,11 @@ let notice: Attested | null = null
 
 export function kernelAbi(): i32 {
   return KERNEL_ABI
+}
+
+/** Known answers of the encryption core; 0, or a fault. Belongs to no phase. */
+export function selfTest(): i32 {
+  return knownAnswers() ? 0 : ended(fault(FAULT_KERNEL, BLAME_KERNEL))
 }
 
 /** Room for an input; 0 refuses one that is too large. */

@@ -18,6 +18,7 @@ const STOP_MS = 3000
 /** @throws FatalError with nitro's code */
 export async function startNitro(options: NitroOptions): Promise<NitroProcess> {
   const bundle = built('nitro.mjs')
+  const kernel = built('assembly/kernel/kernel.wasm')
   const { root, nitro } = options.folder
   const child = spawn(
     process.execPath,
@@ -28,6 +29,7 @@ export async function startNitro(options: NitroOptions): Promise<NitroProcess> {
       '--allow-child-process',
       `--allow-fs-read=${dirname(bundle)}`,
       `--allow-fs-read=${process.execPath}`,
+      `--allow-fs-read=${kernel}`,
       `--allow-fs-read=${root}`,
       `--allow-fs-write=${nitro}`,
       '--allow-fs-read=/proc',
@@ -46,6 +48,7 @@ export async function startNitro(options: NitroOptions): Promise<NitroProcess> {
     poolSize: POOL_SIZE,
     cpuCount: 2,
     stepDeadlineMs: STEP_DEADLINE_MS,
+    kernel,
   }
   child.stdin?.write(`${JSON.stringify(settings)}\n`)
   const exited = new Promise<number>((resolve) => child.once('close', (code) => resolve(code ?? 1)))

@@ -53,6 +53,11 @@ export class Core {
     this.ed25519 = { verify: (key, message, signature) => this.#verify(key, message, signature) }
   }
 
+  /** Whether every primitive gives its known answer (assembly/crypto/self-test.ts). */
+  selfTest(): boolean {
+    return this.#exports.selfTest() !== 0
+  }
+
   /** AES-256-GCM, SP 800-38D. @param key 32 bytes; copied into the core */
   aes256gcm(key: Uint8Array): Aead {
     return new CoreAead(this.#memory, aes256gcm(this.#exports), key)

@@ -86,6 +86,7 @@ export type CoreExports = {
   hpkeOpen(context: number, out: number, aad: number, aadLength: number, from: number, length: number): number
   hpkeExport(context: number, out: number, length: number, exporterContext: number, contextLength: number): number
   hpkeErase(context: number): void
+  selfTest(): number
   sha256(out: number, from: number, length: number): void
   sha384(out: number, from: number, length: number): void
   sha512(out: number, from: number, length: number): void

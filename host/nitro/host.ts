@@ -27,6 +27,8 @@ export type HostOptions = {
   boot: BootRecord
   parent: ParentSettings
   enclaveBundle: string
+  /** The release's kernel, for children that wait. */
+  kernel: Uint8Array
   poolSize: number
   cpuCount: number
   /** What happens, for whoever started the host. Never content. */
@@ -52,6 +54,7 @@ export class Host {
       bundle: options.enclaveBundle,
       enclavesSocket: this.#parent.enclavesSocket,
       size: options.poolSize,
+      kernel: options.kernel,
       introduce: (slot, token) => this.#parent.introduced(slot, token),
     })
   }

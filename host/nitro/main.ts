@@ -24,6 +24,8 @@ export type NitroSettings = {
   poolSize: number
   cpuCount: number
   stepDeadlineMs: number
+  /** File of the release's kernel.wasm. */
+  kernel: string
 }
 
 const here = fileURLToPath(import.meta.url)
@@ -91,6 +93,7 @@ async function start(settings: NitroSettings): Promise<void> {
       stepDeadlineMs: settings.stepDeadlineMs,
     },
     enclaveBundle: bundles.enclave,
+    kernel: new Uint8Array(readFileSync(settings.kernel)),
     poolSize: settings.poolSize,
     cpuCount: settings.cpuCount,
     onEvent: tell,

@@ -13,10 +13,13 @@ import {
   CONTROL_NSM,
   CONTROL_PENDING,
   CONTROL_READY,
+  CONTROL_REHEARSE,
+  CONTROL_REHEARSED,
   CONTROL_SERVING,
 } from '../../../assembly/abi/wire.ts'
 import { UnavailableError } from '../../errors.ts'
 import { encodeFrame, type Frame, FrameReader } from '../../wire/frame.ts'
+import { rehearsalNsm } from './rehearsal.ts'
 
 const NICE = 10
 /** Node's own start is 25 ms; a machine under load may take much longer. */
@@ -40,7 +43,9 @@ export class Slot {
   readonly #reader = new FrameReader(MAX_CONTROL_PAYLOAD)
   #onReady!: (report: ReadyReport) => void
   #onServing: (() => void) | undefined
+  #onRehearsed: (() => void) | undefined
   #epitaph: Epitaph | undefined
+  #ended = false
   #finished: { ticket: number; response: Uint8Array }[] = []
   #nextTicket = 1
 
@@ -72,13 +77,34 @@ export class Slot {
     })
     this.ready.catch(() => {})
     this.exited = new Promise((resolve) => {
-      this.#process.once('close', (_code, signal) => resolve({ epitaph: this.#epitaph, signal }))
-      this.#process.once('error', () => resolve({ epitaph: undefined, signal: null }))
+      const end = (signal: string | null) => {
+        this.#ended = true
+        resolve({ epitaph: this.#epitaph, signal })
+      }
+      this.#process.once('close', (_code, signal) => end(signal))
+      this.#process.once('error', () => end(null))
     })
   }
 
   get pid(): number {
     return this.#process.pid ?? 0
+  }
+
+  get ended(): boolean {
+    return this.#ended
+  }
+
+  /** Lets the child boot and forget a launch of nobody's. Fulfils when it waits again, or has ended. */
+  async rehearse(record: Uint8Array): Promise<void> {
+    await this.ready
+    this.nsm = rehearsalNsm()
+    const rehearsed = new Promise<void>((resolve) => {
+      this.#onRehearsed = resolve
+      this.exited.then(() => resolve())
+    })
+    this.#control.write(encodeFrame(CONTROL_REHEARSE, 0, record))
+    await rehearsed
+    this.nsm = undefined
   }
 
   /** Hands the launch over; fulfils when the workload serves, rejects when the process ends before. */
@@ -120,6 +146,9 @@ export class Slot {
         return
       case CONTROL_SERVING:
         this.#onServing?.()
+        return
+      case CONTROL_REHEARSED:
+        this.#onRehearsed?.()
         return
       case CONTROL_NSM: {
         const ticket = this.#nextTicket
