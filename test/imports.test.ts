@@ -16,11 +16,13 @@ const ARROWS: Record<string, string[]> = {
   'host/core': [],
   'host/wire': [],
   'host/verifier': ['host/wire'],
-  'host/control': ['host/wire', 'host/log'],
-  'host/nitro': ['host/wire', 'host/control', 'host/log', 'host/verifier'],
+  'host/log/proofs': [],
+  'host/log': ['host/log/proofs', 'host/wire'],
+  'host/control': ['host/wire', 'host/log', 'host/log/proofs'],
+  'host/nitro': ['host/wire', 'host/control', 'host/log', 'host/log/proofs', 'host/verifier'],
   'host/parent': ['host/wire'],
   'host/enclave': ['host/wire'],
-  'host/client': ['host/core', 'host/verifier', 'host/log', 'host/wire'],
+  'host/client': ['host/core', 'host/verifier', 'host/log/proofs', 'host/wire'],
   'host/cli': [
     'host/core',
     'host/verifier',
@@ -47,7 +49,7 @@ const PACKAGES: Record<string, string[]> = {
 }
 
 /** Pure, and run in browsers: no module of Node's. `client` keeps what needs Node in *.node.ts and proxy/. */
-const WITHOUT_NODE = ['host/wire', 'host/verifier', 'host/client']
+const WITHOUT_NODE = ['host/wire', 'host/verifier', 'host/client', 'host/log/proofs']
 
 type Source = { path: string; text: string }
 
