@@ -4,6 +4,7 @@ import { dirname } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type ErrorCode, FatalError } from '../errors.ts'
 import type { DataFolder } from '../nitro/data-folder.ts'
+import { canHaveChildUsers } from '../nitro/pool/child-user.ts'
 import { built } from './files.ts'
 
 export type NitroEvent = { event: string; [field: string]: unknown }
@@ -46,6 +47,7 @@ export async function startNitro(options: NitroOptions): Promise<NitroProcess> {
     port: options.port,
     origins: options.origins,
     poolSize: POOL_SIZE,
+    ownUsers: canHaveChildUsers([process.execPath, built('enclave.cjs')]),
     cpuCount: 2,
     stepDeadlineMs: STEP_DEADLINE_MS,
     kernel,

@@ -52,8 +52,8 @@ t.test('refuses evidence that is not what the policy names, each beside its twin
   await t.rejects(connect(url, { ...policy, owner: 'cd'.repeat(32) }, identity), { code: 'ERR_GRANT_OWNER' })
   await t.rejects(connect(url, { ...policy, minGrantVersion: 2 }, identity), { code: 'ERR_GRANT_VERSION' })
   await t.rejects(connect(url, { ...policy, allowDevelopment: false }, identity), { code: 'ERR_EVIDENCE_DEVELOPMENT' })
-  await t.rejects(connect(url, { ...policy, minIsolation: ['seccomp'] }, identity), { code: 'ERR_EVIDENCE_ISOLATION' })
-  ;(await connect(url, { ...policy, minIsolation: ['process'] }, identity)).close()
+  await t.rejects(connect(url, { ...policy, minIsolation: ['hardware'] }, identity), { code: 'ERR_EVIDENCE_ISOLATION' })
+  ;(await connect(url, { ...policy, minIsolation: ['process', 'no-inspector'] }, identity)).close()
   await t.rejects(connect(url, { ...policy, pcrs: { 1: measurements.PCR1 } }, identity), { code: 'ERR_POLICY_PCR' })
   const { owner: _, ...ownerless } = policy
   await t.rejects(connect(url, ownerless, identity), { code: 'ERR_POLICY_OWNER' })

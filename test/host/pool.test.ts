@@ -18,7 +18,14 @@ t.teardown(() => {
 const kernel = readFileSync('assembly/kernel/kernel.wasm')
 
 function poolOf(bytes: Uint8Array): Pool {
-  return new Pool({ bundle: 'dist/enclave.cjs', enclavesSocket, size: 1, kernel: bytes, introduce: async () => {} })
+  return new Pool({
+    bundle: 'dist/enclave.cjs',
+    enclavesSocket,
+    size: 1,
+    ownUsers: false,
+    kernel: bytes,
+    introduce: async () => {},
+  })
 }
 
 t.test('hands out a child that has rehearsed the kernel, and waits on', async (t) => {

@@ -3,6 +3,8 @@ import { randomBytes } from 'node:crypto'
 import { writeSync } from 'node:fs'
 import { TICK_MS } from '../../../assembly/abi/limits.ts'
 import { DIAL_TOKEN_BYTES } from '../../wire/control.ts'
+import { childUser } from './child-user.ts'
+import type { Layer } from './isolation.ts'
 import { dialUnix } from './native.ts'
 import { rehearsalRecord } from './rehearsal.ts'
 import { Slot } from './slot.ts'
@@ -14,6 +16,8 @@ export type PoolOptions = {
   bundle: string
   enclavesSocket: string
   size: number
+  /** Whether each child gets a user of its own. */
+  ownUsers: boolean
   /** The release's kernel, which a waiting child rehearses: a launch of another one is right, and slower. */
   kernel: Uint8Array
   /** Announces a dial to the parent; fulfils when the parent has taken it. */
@@ -24,12 +28,22 @@ export class Pool {
   readonly #options: PoolOptions
   readonly #waiting: Promise<Slot>[] = []
   readonly #rehearsal: Uint8Array
+  readonly #isolation: Promise<Layer[]>
+  #onIsolation!: (layers: Layer[]) => void
   #next = 1
   #stopped = false
 
   constructor(options: PoolOptions) {
     this.#options = options
     this.#rehearsal = rehearsalRecord(options.kernel)
+    this.#isolation = new Promise((resolve) => {
+      this.#onIsolation = resolve
+    })
+  }
+
+  /** Layers that hold around children of this host: those of the first one that was ready. */
+  get isolation(): Promise<Layer[]> {
+    return this.#isolation
   }
 
   /** Brings the pool to its size. Starting a child holds the loop for a millisecond: never on a request's path. */
@@ -69,6 +83,11 @@ export class Pool {
     const fd = dialUnix(this.#options.enclavesSocket, TICK_MS)
     writeSync(fd, token)
     await introduced
-    return new Slot(number, this.#options.bundle, fd)
+    const slot = new Slot(number, this.#options.bundle, fd, this.#options.ownUsers ? childUser(number) : undefined)
+    slot.ready.then(
+      () => this.#onIsolation(slot.isolation),
+      () => {},
+    )
+    return slot
   }
 }

@@ -19,6 +19,8 @@ import {
 } from '../../../assembly/abi/wire.ts'
 import { UnavailableError } from '../../errors.ts'
 import { encodeFrame, type Frame, FrameReader } from '../../wire/frame.ts'
+import type { ChildUser } from './child-user.ts'
+import { inspectIsolation, type Layer } from './isolation.ts'
 import { rehearsalNsm } from './rehearsal.ts'
 
 const NICE = 10
@@ -36,6 +38,8 @@ export type NsmHandler = (request: Uint8Array, ticket: number) => Uint8Array | u
 export class Slot {
   readonly number: number
   readonly ready: Promise<ReadyReport>
+  /** What holds around it: of meaning once it is ready. */
+  isolation: Layer[] = []
   readonly exited: Promise<Exit>
   nsm: NsmHandler | undefined
   readonly #process: ChildProcess
@@ -50,11 +54,12 @@ export class Slot {
   #nextTicket = 1
 
   /** @param parentFd connected to the parent; belongs to the child from here on */
-  constructor(number: number, bundle: string, parentFd: number) {
+  constructor(number: number, bundle: string, parentFd: number, user: ChildUser | undefined) {
     this.number = number
     this.#process = spawn(process.execPath, enclaveArguments(bundle), {
       env: {},
       stdio: ['ignore', 'ignore', 'ignore', parentFd, 'pipe'],
+      ...user,
     })
     closeSync(parentFd)
     if (this.pid > 0) setPriority(this.pid, NICE)
@@ -68,6 +73,7 @@ export class Slot {
       }, READY_MS)
       this.#onReady = (report) => {
         clearTimeout(timer)
+        this.isolation = inspectIsolation(this.pid, report.layers, user !== undefined)
         resolve(report)
       }
       this.#process.once('exit', () => {
