@@ -43,9 +43,11 @@ export async function runEnclave(given: RunOptions): Promise<void> {
   const cpuCount = options.cpuIds?.length ?? Number(options.cpuCount ?? 1)
   const host = findHost(options.data)
   const eif = readFile(options.eifPath)
-  const name = options.enclaveName ?? basename(options.eifPath).replace(/\.eif$/, '')
+  const named = options.enclaveName ?? basename(options.eifPath).replace(/\.eif$/, '')
   const grant =
-    options.launchGrant === undefined ? await grantFor(host.folder, name, eif) : readFile(options.launchGrant)
+    options.launchGrant === undefined ? await grantFor(host.folder, named, eif) : readFile(options.launchGrant)
+  // A grant brings its own name.
+  const name = options.launchGrant === undefined ? named : (options.enclaveName ?? null)
   progress('Start allocating memory...')
   const cid = options.enclaveCid === undefined ? null : Number(options.enclaveCid)
   const info = await launchEnclave(host, eif, grant, { name, memoryMiB, cpuCount, cid })
