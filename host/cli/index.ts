@@ -20,7 +20,11 @@ const examples = (...lines: string[]) =>
 const program = new Command('wasmclave')
   .description('Run a control plane that its own operator cannot read: a Nitro-style enclave host emulator.')
   .version(packageVersion())
+  // Or --version would be the program's, behind a verb too.
+  .enablePositionalOptions()
   .showHelpAfterError('(--help shows what there is)')
+  // Before the verbs, which inherit it: clap, and so nitro-cli, ends with 2 where arguments do not parse.
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
 
 program
   .command('up')
@@ -217,5 +221,4 @@ program
   .addHelpText('after', examples('wasmclave proxy --enclave-name keyvalue --port 0 --json'))
   .action(proxy)
 
-program.exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
 program.parseAsync().catch(failWith)
