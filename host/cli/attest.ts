@@ -23,8 +23,8 @@ const ANSWER_MS = 10_000
 export async function attest(options: AttestOptions): Promise<void> {
   const { gateway } = findHost(options.data)
   const request = encodeCbor([
-    hex(options.nonce, '--nonce'),
-    hex(options.userData, '--user-data'),
+    options.nonce === undefined ? null : hex(options.nonce, '--nonce'),
+    options.userData === undefined ? null : hex(options.userData, '--user-data'),
     options.publicKey === undefined ? null : readFile(options.publicKey),
   ])
   const answer = await exchange(`${gateway}/enclaves/${options.enclaveName}`, Uint8Array.of(MESSAGE_ATTEST, ...request))
@@ -69,8 +69,8 @@ async function exchange(url: string, message: Uint8Array): Promise<Uint8Array> {
   })
 }
 
-function hex(text: string | undefined, flag: string): Uint8Array | null {
-  if (text === undefined) return null
+/** @throws UsageError ERR_USAGE_HEX */
+export function hex(text: string, flag: string): Uint8Array {
   if (!/^([0-9a-fA-F]{2})*$/.test(text))
     throw new UsageError('ERR_USAGE_HEX', `${flag} is no hex: ${text.slice(0, 40)}`)
   return new Uint8Array(Buffer.from(text, 'hex'))

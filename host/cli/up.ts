@@ -1,6 +1,6 @@
 /** `wasmclave up`: a development host in one command, with a workload that was measured, admitted, launched and appraised. */
 import { spawn } from 'node:child_process'
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -14,8 +14,8 @@ import { buildImage } from './build-image.ts'
 import { developmentGrant, makeDevelopmentHost, ownerKey, pipelineFiles, publicHex } from './development.ts'
 import { built, readText } from './files.ts'
 import { launchEnclave, type RunInfo } from './launch-enclave.ts'
-import { startNitro } from './nitro-process.ts'
 import { progress } from './output.ts'
+import { serveHost } from './serve.ts'
 
 export type UpOptions = {
   data: string
@@ -33,38 +33,8 @@ export async function up(options: UpOptions): Promise<void> {
   const { folder, made } = makeDevelopmentHost(options.data)
   const say = options.json ? progress : (line: string) => void process.stdout.write(`${line}\n`)
   if (made) say(`Made development identities in ${folder.root} (whoever reads this folder is all of them).`)
-  const tell = (event: Record<string, unknown>) => {
-    if (options.json) process.stdout.write(`${JSON.stringify(event)}\n`)
-  }
-  const nitro = await startNitro({
-    folder,
-    port: Number(options.port),
-    origins: [],
-    onEvent: (event) => {
-      if (event.event === 'ended' || event.event === 'killed' || event.event === 'failed') {
-        tell(event)
-        if (!options.json) progress(`host: ${JSON.stringify(event)}`)
-      }
-    },
-  })
-  const gateway = `ws://127.0.0.1:${nitro.port}`
-  const writeHostFile = (proxy: string | null) =>
-    writeFileSync(folder.hostFile, JSON.stringify({ pid: process.pid, gateway, proxy }), { mode: 0o600 })
-  writeHostFile(null)
-  let stopProxy: () => void = () => {}
-  let stopping = false
-  const stop = (code: number) => {
-    if (stopping) return
-    stopping = true
-    stopProxy()
-    nitro.stop().then(() => {
-      rmSync(folder.hostFile, { force: true })
-      process.exit(code)
-    })
-  }
-  process.on('SIGINT', () => stop(0))
-  process.on('SIGTERM', () => stop(0))
-  nitro.exited.then((code) => stop(code === 0 ? 0 : 1))
+  const host = await serveHost(folder, options)
+  const { gateway } = host
   try {
     const enclaves = []
     let proxy: string | null = null
@@ -72,16 +42,14 @@ export async function up(options: UpOptions): Promise<void> {
       const launched = await launchDefault(folder, gateway, options.workload)
       enclaves.push(launched.describe)
       const served = await startProxy(folder, launched.info.EnclaveName, options)
-      stopProxy = served.stop
+      host.onStop(served.stop)
       proxy = served.url
-      writeHostFile(proxy)
+      host.announceProxy(proxy)
       if (!options.json) show(folder, gateway, proxy, launched, options)
-    }
-    tell({ event: 'ready', gateway, proxy, kms: null, data: folder.root, enclaves })
+    } else say(`gateway at ${gateway}`)
+    host.tell({ event: 'ready', gateway, proxy, kms: null, data: folder.root, enclaves })
   } catch (error) {
-    stopProxy()
-    await nitro.stop()
-    rmSync(folder.hostFile, { force: true })
+    await host.stop()
     throw error
   }
 }

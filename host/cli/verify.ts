@@ -2,6 +2,7 @@
 import { UsageError } from '../errors.ts'
 import { appraise, checkRecords, parseAttestationDocument } from '../verifier/index.ts'
 import { decodeCbor } from '../wire/cbor.ts'
+import { hex } from './attest.ts'
 import { readFile, readText } from './files.ts'
 import { printJson } from './output.ts'
 
@@ -34,7 +35,7 @@ export async function verify(file: string, options: VerifyOptions): Promise<void
       root: readText(options.root),
       pcrs,
       allowDebug: options.allowDebug === true,
-      ...(options.nonce !== undefined && { nonce: new Uint8Array(Buffer.from(options.nonce, 'hex')) }),
+      ...(options.nonce !== undefined && { nonce: hex(options.nonce, '--nonce') }),
     },
     now,
   )

@@ -111,16 +111,20 @@ export class Workload {
     throw this.#fault
   }
 
+  #demandRegion(rawPointer: number, rawLength: number): void {
+    const pointer = rawPointer >>> 0
+    const { length } = this.#memory()
+    if (pointer > length || rawLength >>> 0 > length - pointer) this.#bad(FAULT_BAD_REGION)
+  }
+
   // Copies alleged regions into the kernel's scratch, one behind the other. @returns where each begins
   #copyIn(...regions: [pointer: number, length: number][]): number[] {
     if (this.#fault !== undefined) throw this.#fault
     const memory = this.#memory()
     let total = 0
-    for (const [rawPointer, rawLength] of regions) {
-      const pointer = rawPointer >>> 0
-      const length = rawLength >>> 0
-      if (pointer > memory.length || length > memory.length - pointer) this.#bad(FAULT_BAD_REGION)
-      total += length
+    for (const [pointer, length] of regions) {
+      this.#demandRegion(pointer, length)
+      total += length >>> 0
     }
     const scratch = this.#kernel.exports.scratch(total) >>> 0
     if (total > 0 && scratch === 0) this.#bad(FAULT_BAD_REGION)
@@ -137,14 +141,11 @@ export class Workload {
 
   // The kernel's result to an alleged region of `room` bytes, whole or not at all.
   #copyOut(rawPointer: number, rawRoom: number, length: number): void {
-    const pointer = rawPointer >>> 0
-    const room = rawRoom >>> 0
-    const memory = this.#memory()
-    if (pointer > memory.length || room > memory.length - pointer) this.#bad(FAULT_BAD_REGION)
-    if (length > room) return
+    this.#demandRegion(rawPointer, rawRoom)
+    if (length > rawRoom >>> 0) return
     const { exports, view } = this.#kernel
     const at = exports.result() >>> 0
-    memory.set(view.subarray(at, at + length), pointer)
+    this.#memory().set(view.subarray(at, at + length), rawPointer >>> 0)
   }
 
   #checked(status: number): number {
@@ -224,8 +225,9 @@ export class Workload {
     return Object.assign(Object.create(null) as WebAssembly.Imports, { kernel })
   }
 
+  // The region is judged first, so that the kernel does nothing for one that is bad; the arguments in its scratch stay as they are.
   #intoWorkload(out: number, length: number, call: () => number): number {
-    this.#copyIn([out, length])
+    this.#demandRegion(out, length)
     const status = this.#checked(call())
     if (status >= 0) this.#copyOut(out, length, length)
     return status
