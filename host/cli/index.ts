@@ -1,6 +1,7 @@
 /** The command line: nitro-cli's verbs with its flags, and wasmclave's own beside them. One file a verb or a family of verbs. */
 import { Command, Option } from 'commander'
 import { attest } from './attest.ts'
+import { doctor } from './doctor.ts'
 import { buildEnclave, describeImage, pcr, signEnclave } from './eif.ts'
 import { describeEnclaves, console as refuseConsole, runEnclave, terminateEnclave } from './enclaves.ts'
 import { packageVersion } from './files.ts'
@@ -202,6 +203,7 @@ const verifyCommand = program
   .option('--nonce <hex>')
   .option('--at <when>', 'now, document, or a time of RFC 3339', 'now')
   .option('--records <file>', 'compare PCR16-18 with these')
+  .option('--min-isolation <layers>', 'layers that must hold, with commas between (wants --records)')
   .option('--allow-debug', 'accept zero measurements')
   .addHelpText('after', examples('wasmclave verify doc.cbor --root .wasmclave/nitro-root.pem --pcr0 6d1f…'))
 for (let index = 0; index < 32; index++)
@@ -220,5 +222,12 @@ program
   .option('--json', 'one JSON object a line on stdout')
   .addHelpText('after', examples('wasmclave proxy --enclave-name keyvalue --port 0 --json'))
   .action(proxy)
+
+program
+  .command('doctor')
+  .description('what holds on this machine and what it lacks, in plain words')
+  .option('--json', 'findings as JSON')
+  .addHelpText('after', examples('wasmclave doctor', 'wasmclave doctor --json'))
+  .action(doctor)
 
 program.parseAsync().catch(failWith)

@@ -6,6 +6,7 @@ import {
   type AppraisalResult,
   appraise,
   type BootRecord,
+  checkIsolation,
   checkRecords,
   type LaunchGrant,
   parseAdmissionRecord,
@@ -55,14 +56,7 @@ export async function appraiseOffer(core: Core, offer: Offer, policy: Policy, no
       'ERR_EVIDENCE_SECURITY_VERSION',
       `security version ${admission.securityVersion}, the grant demands ${newest.minSecurityVersion}`,
     )
-  for (const layer of policy.minIsolation ?? []) {
-    const found = boot.isolation.find((item) => item.layer === layer)
-    if (found === undefined || found.state === 'absent')
-      throw new RefusedError(
-        'ERR_EVIDENCE_ISOLATION',
-        `isolation layer ${layer} is ${found?.state ?? 'unknown'}, the policy demands it`,
-      )
-  }
+  checkIsolation(boot, policy.minIsolation ?? [])
   checkHead(offer, policy)
   return { appraisal, grant: newest, admission, boot, document: offer.document }
 }
