@@ -90,7 +90,7 @@ function machine(): Finding[] {
       ? {
           what: 'user',
           state: 'mind',
-          means: 'you are root: root reads every process of this machine, enclaves included',
+          means: 'you are root: root reads every process here, enclaves included',
         }
       : { what: 'user', state: 'fine', means: 'not root; root still reads every process of this machine' },
   ]
