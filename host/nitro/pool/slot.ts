@@ -26,6 +26,8 @@ import { rehearsalNsm } from './rehearsal.ts'
 const NICE = 10
 /** Node's own start is 25 ms; a machine under load may take much longer. */
 const READY_MS = 20_000
+/** A workload's start-up has no step that the parent could time: what does not serve by then never will. */
+const LAUNCH_MS = 20_000
 
 export type ReadyReport = { pid: number; node: string; layers: string[] }
 /** Why an enclave ended. Kinds and blames: assembly/abi/fault.ts; undefined where it was killed and could not say. */
@@ -117,9 +119,19 @@ export class Slot {
   async launch(record: Uint8Array): Promise<void> {
     await this.ready
     const serving = new Promise<void>((resolve, reject) => {
-      this.#onServing = resolve
+      let late = false
+      const timer = setTimeout(() => {
+        late = true
+        this.kill()
+      }, LAUNCH_MS)
+      this.#onServing = () => {
+        clearTimeout(timer)
+        resolve()
+      }
       this.exited.then(({ epitaph }) => {
-        const why = epitaph === undefined ? 'it was killed' : `fault ${epitaph.kind}, blame ${epitaph.blame}`
+        clearTimeout(timer)
+        const killed = late ? `it did not serve within ${LAUNCH_MS} ms` : 'it was killed'
+        const why = epitaph === undefined ? killed : `fault ${epitaph.kind}, blame ${epitaph.blame}`
         reject(new UnavailableError('ERR_LAUNCH_BOOT', `the enclave ended while it booted: ${why}`))
       })
     })
