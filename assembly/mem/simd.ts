@@ -1,0 +1,9 @@
+// A byte shuffle by indices that are data. Relaxed SIMD leaves an index above 15 undefined, and is one instruction where plain SIMD
+// takes two or three: callers give indices of 0 to 15, for which both mean the same.
+
+// @ts-ignore: decorator
+@inline
+export function swizzle(table: v128, indices: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return i8x16.relaxed_swizzle(table, indices)
+  return i8x16.swizzle(table, indices)
+}
