@@ -13,6 +13,7 @@ import {
 } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { writeDurably } from '../../disk/durable.ts'
 import {
   authorityKeyIdentifier,
   basicConstraints,
@@ -22,7 +23,6 @@ import {
   type Rdn,
   subjectKeyIdentifier,
 } from './certificate.ts'
-import { writeDurably } from './durable.ts'
 
 const SECOND = 1000
 const HOUR = 3600 * SECOND
