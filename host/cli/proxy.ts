@@ -50,6 +50,7 @@ export function customerPolicy(folder: DataFolder, enclaveName: string): Policy 
   return {
     root: readFileSync(folder.rootCertificate, 'utf8'),
     owner: publicHex(ownerKey(folder)),
+    enclaveName,
     pcrs: { 0: PCR0 as string, 1: PCR1 as string, 2: PCR2 as string },
     pcr8: PCR8 as string,
     allowDevelopment: true,

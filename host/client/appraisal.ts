@@ -72,6 +72,11 @@ function checkGrant(core: Core, offer: Offer, grant: LaunchGrant, firstOwner: st
     if (!shown.every((byte, index) => byte === pinned[index]))
       throw new RefusedError('ERR_GRANT_OWNER', 'the enclave runs under another grant than the pinned one')
   }
+  if (policy.enclaveName !== undefined && grant.enclaveName !== policy.enclaveName)
+    throw new RefusedError(
+      'ERR_GRANT_NAME',
+      `the enclave is ${grant.enclaveName} by its grant, the policy names ${policy.enclaveName}`,
+    )
   if (policy.minGrantVersion !== undefined && grant.version < policy.minGrantVersion)
     throw new RefusedError(
       'ERR_GRANT_VERSION',

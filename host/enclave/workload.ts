@@ -163,12 +163,14 @@ export class Workload {
     const k = () => this.#kernel.exports
     const calls: Record<string, (...args: number[]) => number | bigint> = {
       get: (key = 0, keyLength = 0, out = 0, room = 0) => {
-        const [at = 0] = this.#copyIn([key, keyLength], [out, 0])
+        this.#demandRegion(out, room)
+        const [at = 0] = this.#copyIn([key, keyLength])
         const length = this.#checked(k().callGet(at, keyLength))
         if (length >= 0) this.#copyOut(out, room, length)
         return length
       },
       scan: (prefix = 0, prefixLength = 0, after = 0, afterLength = 0, limit = 0, out = 0, room = 0) => {
+        this.#demandRegion(out, room)
         const [p = 0, a = 0] = this.#copyIn([prefix, prefixLength], [after, afterLength])
         const length = this.#checked(k().callScan(p, prefixLength, a, afterLength, limit, room))
         if (length >= 0) this.#copyOut(out, room, length)

@@ -41,7 +41,7 @@ const residentMiB = () =>
   (Number(readFileSync(`/proc/${parent.process.pid}/statm`, 'utf8').split(' ')[1]) * 4096) / 1_048_576
 
 /** Headers are due within 5 s; Node looks for those who are late every 30 s, unless it is told otherwise. */
-const HEADERS_LATEST_MS = 45_000
+const HEADERS_LATEST_MS = 15_000
 /** A sweep every 30 s: the first asks, the second ends. */
 const IDLE_LATEST_MS = 90_000
 

@@ -50,6 +50,8 @@ t.test('refuses evidence that is not what the policy names, each beside its twin
   await t.rejects(connect(url, { ...policy, pcrs: { 0: other } }, identity), { code: 'ERR_EVIDENCE_PCR' })
   await t.rejects(connect(url, { ...policy, pcr8: other }, identity), { code: 'ERR_EVIDENCE_PCR' })
   await t.rejects(connect(url, { ...policy, owner: 'cd'.repeat(32) }, identity), { code: 'ERR_GRANT_OWNER' })
+  await t.rejects(connect(url, { ...policy, enclaveName: 'other' }, identity), { code: 'ERR_GRANT_NAME' })
+  ;(await connect(url, { ...policy, enclaveName: 'keyvalue' }, identity)).close()
   await t.rejects(connect(url, { ...policy, minGrantVersion: 2 }, identity), { code: 'ERR_GRANT_VERSION' })
   await t.rejects(connect(url, { ...policy, allowDevelopment: false }, identity), { code: 'ERR_EVIDENCE_DEVELOPMENT' })
   await t.rejects(connect(url, { ...policy, minIsolation: ['hardware'] }, identity), { code: 'ERR_EVIDENCE_ISOLATION' })

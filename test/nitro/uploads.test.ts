@@ -182,7 +182,7 @@ t.test('holds so many announced bytes at a time, and gives all of them back', as
     const more = await Admin.open()
     await more.ask()
     const answer = await more.next()
-    t.match(answer.method === 'upload' ? await more.next() : answer, { error: { data: { code: 'ERR_UPLOAD_BUSY' } } })
+    t.match(answer, { error: { data: { code: 'ERR_UPLOAD_BUSY' } } })
     for (const admin of [...admins, more]) admin.socket.terminate()
     // Nitro has heard of it when a launch has room again.
     for (let i = 0; ; i++) {
@@ -222,7 +222,7 @@ t.test('the books of uploads: sizes, ends and time', async (t) => {
   uploads.chunk(1, Uint8Array.of(2, 3))
   t.same(await whole, Uint8Array.of(1, 2, 3))
   const first = uploads.expect(1, 3)
-  t.equal(await code(uploads.expect(1, 3)), 'ERR_UPLOAD_BUSY', 'a second on one connection')
+  t.throws(() => uploads.expect(1, 3), { code: 'ERR_UPLOAD_BUSY' }, 'a second on one connection')
   uploads.chunk(1, Uint8Array.of(1, 2, 3, 4))
   t.equal(await code(first), 'ERR_UPLOAD_SIZE')
   const dropped = uploads.expect(1, 3)
@@ -237,7 +237,7 @@ t.test('the books of uploads: sizes, ends and time', async (t) => {
     [MAX_TOTAL - 9, 'ERR_UPLOAD_BUSY'],
   ] as const) {
     const held = uploads.expect(1, 10)
-    const large = code(uploads.expect(2, rest))
+    const large = code((async () => uploads.expect(2, rest))())
     uploads.drop(2)
     uploads.drop(1)
     t.equal(await code(held), 'ERR_UPLOAD_CLOSED')
