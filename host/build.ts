@@ -1,7 +1,7 @@
 /**
  * Builds what is not in the repository: Wasm by the AssemblyScript compiler, one bundle a process, and dist/ for those who import the
  * package. What is built already, from the same sources, is left alone. `--quick` leaves dist/'s modules out; `--wasm` leaves out all
- * but core and kernel.
+ * but core and kernel; `--variant FILE NAME=VALUE` builds one kernel with that constant, for tests of what is out of reach otherwise.
  *
  * The encryption core is built twice from one source, with plain SIMD and with relaxed SIMD (`swizzle` of assembly/mem/simd.ts knows
  * which). Each module is joined from parts: its own, compiled at the level of asconfig.json, and one a file of assembly/crypto/hot/,
@@ -14,7 +14,7 @@
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { copyFileSync, existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 
 const ROOT = join(import.meta.dirname, '..')
 const STAMPS = join(ROOT, 'dist', '.stamps.json')
@@ -64,7 +64,9 @@ const WORKLOAD_OPTIONS = [
 
 const stamps: Record<string, string> = existsSync(STAMPS) ? JSON.parse(readFileSync(STAMPS, 'utf8')) : {}
 
-await buildAll()
+const variant = process.argv.indexOf('--variant')
+if (variant > 0) buildVariant(process.argv[variant + 1] as string, process.argv[variant + 2] as string)
+else await buildAll()
 
 async function buildAll(): Promise<void> {
   const wasmSources = files([
@@ -114,6 +116,18 @@ async function buildModules(): Promise<void> {
   }
 }
 
+/** @param constant NAME=VALUE of a constant that the kernel's source asks for by isDefined */
+function buildVariant(output: string, constant: string): void {
+  const hot = files(['assembly/crypto/hot/*.ts']).map((path): [string, string] => {
+    const name = basename(path, '.ts')
+    return [name, `${PARTS}/${name}-relaxed.wasm`]
+  })
+  const own = `${output}.own.wasm`
+  const { entry, target } = MODULES['assembly/kernel/kernel.wasm']
+  compile([entry, '--target', target, '-o', own, '--use', `abort=,${constant}`, '--enable', 'relaxed-simd'])
+  merge(output, own, hot, true)
+}
+
 function compileHot(name: string, part: string, relaxed: boolean): void {
   const level = HOT[name]
   if (level === undefined) stop(`assembly/crypto/hot/${name}.ts has no level in HOT`)
@@ -140,7 +154,7 @@ function merge(output: string, own: string, hot: [name: string, part: string][],
   run(['node_modules/binaryen/bin/wasm-merge', ...features, own, 'env', ...parts, '-o', joined])
   const passes = ['--remove-exports=hot*', '--remove-unused-module-elements']
   run(['node_modules/binaryen/bin/wasm-opt', ...features, ...passes, joined, '-o', output])
-  const imports = WebAssembly.Module.imports(new WebAssembly.Module(readFileSync(join(ROOT, output))))
+  const imports = WebAssembly.Module.imports(new WebAssembly.Module(readFileSync(resolve(ROOT, output))))
   if (imports.length > 0)
     stop(`${output} still imports ${imports.map(({ module, name }) => `${module}.${name}`).join()}`)
 }
