@@ -1,6 +1,7 @@
 /** The command line: nitro-cli's verbs with its flags, and wasmclave's own beside them. One file a verb or a family of verbs. */
 import { Command, Option } from 'commander'
 import { attest } from './attest.ts'
+import { badDocuments } from './bad-documents.ts'
 import { buildEnclave, describeImage, pcr, signEnclave } from './eif.ts'
 import { describeEnclaves, console as refuseConsole, runEnclave, terminateEnclave } from './enclaves.ts'
 import { packageVersion } from './files.ts'
@@ -14,6 +15,8 @@ const DATA = ['--data <dir>', 'data folder of the host', '.wasmclave'] as const
 const program = new Command('wasmclave')
   .description('Run a control plane that its own operator cannot read: a Nitro-style enclave host emulator.')
   .version(packageVersion())
+  // Options belong to the verb that they stand behind.
+  .enablePositionalOptions()
   .showHelpAfterError('(--help shows what there is)')
 
 program
@@ -117,17 +120,24 @@ program
   .requiredOption('--error-code <code>')
   .action(({ errorCode }: { errorCode: string }) => void process.stdout.write(`${explain(errorCode)}\n`))
 
-program
+const attestCommand = program
   .command('attest')
+  .enablePositionalOptions()
   .description('an attestation document of a running enclave')
   .option(...DATA)
-  .requiredOption('--enclave-name <name>')
+  .option('--enclave-name <name>', 'required')
   .option('--nonce <hex>')
   .option('--user-data <hex>', 'goes behind the label of evidence')
   .option('--public-key <file>', 'only for images that declare attestCallerKey, such as echo')
   .option('--records <file>', 'where grant, admission and boot record go')
-  .requiredOption('--output <file>', 'where the document goes')
+  .option('--output <file>', 'where the document goes; required')
   .action(attest)
+attestCommand
+  .command('bad-documents')
+  .description('wrong documents, one fault each, and what a verifier must make of them')
+  .requiredOption('--output <dir>', 'an empty folder, or one to be made')
+  .addHelpText('after', '\nExample:\n  wasmclave attest bad-documents --output bad')
+  .action(badDocuments)
 
 const verifyCommand = program
   .command('verify')
