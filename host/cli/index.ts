@@ -28,6 +28,7 @@ program
   .option('--workload <name>', 'what to launch: keyvalue, echo or hello', 'keyvalue')
   .option('--plain', 'http instead of https at the proxy')
   .option('--no-launch', 'start the host and launch nothing')
+  .option('--clock <offset>', 'shift the clock of NSM and KMS: +4h, -90s, or frozen:2026-01-02T03:04:05Z')
   .option('--json', 'one JSON object a line on stdout')
   .addHelpText('after', '\nExamples:\n  npm start\n  npm start -- --port 0 --proxy-port 0 --data /tmp/host --json')
   .action((options) =>

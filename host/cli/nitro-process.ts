@@ -3,13 +3,20 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { dirname } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type ErrorCode, FatalError } from '../errors.ts'
+import type { ClockSetting } from '../nitro/clock.ts'
 import type { DataFolder } from '../nitro/data-folder.ts'
 import { built } from './files.ts'
 
 export type NitroEvent = { event: string; [field: string]: unknown }
 export type NitroProcess = { process: ChildProcess; port: number; exited: Promise<number>; stop(): Promise<void> }
 
-export type NitroOptions = { folder: DataFolder; port: number; origins: string[]; onEvent(event: NitroEvent): void }
+export type NitroOptions = {
+  folder: DataFolder
+  port: number
+  origins: string[]
+  clock?: ClockSetting
+  onEvent(event: NitroEvent): void
+}
 
 const STEP_DEADLINE_MS = 1000
 const POOL_SIZE = 2
@@ -46,6 +53,7 @@ export async function startNitro(options: NitroOptions): Promise<NitroProcess> {
     poolSize: POOL_SIZE,
     cpuCount: 2,
     stepDeadlineMs: STEP_DEADLINE_MS,
+    clock: options.clock,
   }
   child.stdin?.write(`${JSON.stringify(settings)}\n`)
   const exited = new Promise<number>((resolve) => child.once('close', (code) => resolve(code ?? 1)))

@@ -32,6 +32,8 @@ export type HostOptions = {
   /** What happens, for whoever started the host. Never content. */
   onEvent(event: Record<string, unknown>): void
   now(): number
+  /** Dates evidence; `now` but on a development host that shifts it. */
+  nsmNow(): number
 }
 
 export class Host {
@@ -140,8 +142,8 @@ export class Host {
         'ERR_LAUNCH_CPU',
         `${parameters.cpuCount} CPUs were asked for, this host has ${this.#options.cpuCount}`,
       )
-    const { instanceId, genesis, boot, now } = this.#options
-    const moduleId = newModuleId(instanceId, now())
+    const { instanceId, genesis, boot, now, nsmNow } = this.#options
+    const moduleId = newModuleId(instanceId, nsmNow())
     const launch = await prepareLaunch({
       eif,
       grantChain: new Uint8Array(Buffer.from(parameters.grantChain, 'base64url')),
@@ -168,7 +170,7 @@ export class Host {
     const enclave = new Enclave(facts, launch, slot, {
       pki: this.#options.pki,
       signer: this.#signer,
-      now,
+      now: nsmNow,
       nudge: (number) => this.#parent.tell({ type: 'nudge', slot: number }),
     })
     try {

@@ -10,7 +10,7 @@ import { head, KernelPeer, NO_HEAD, type Released, refusal, Side } from './kit.t
 
 t.setTimeout(170_000)
 
-const STEPS = ['write', 'rename', 'syncFolder'] as const
+const STEPS = ['write', 'rename', 'settle'] as const
 const KINDS = ['fails', 'fails but persisted', 'torn'] as const
 type Fault = { step: (typeof STEPS)[number]; kind: (typeof KINDS)[number]; code: string }
 
@@ -36,7 +36,7 @@ function faulty(): { disk: Disk; arm: (fault: Fault | undefined) => void; fired:
           () => disk.write(path, bytes.subarray(0, bytes.length >> 1)),
         ),
       rename: (from, to) => failing('rename', () => disk.rename(from, to)),
-      syncFolder: (path) => failing('syncFolder', () => disk.syncFolder(path)),
+      settle: (path) => failing('settle', () => disk.settle(path)),
     },
     arm: (next) => {
       fault = next

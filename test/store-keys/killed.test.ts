@@ -29,7 +29,16 @@ class Victim {
       dieAt,
       after,
     }
-    this.#child = spawn(process.execPath, ['--no-warnings', SCRIPT, JSON.stringify(settings)])
+    this.#child = spawn(process.execPath, [
+      '--no-warnings',
+      // As the KMS runs: what the permission model takes away must not be missed.
+      '--permission',
+      `--allow-fs-read=${join(import.meta.dirname, '../..')}`,
+      `--allow-fs-read=${side.folder}`,
+      `--allow-fs-write=${side.folder}`,
+      SCRIPT,
+      JSON.stringify(settings),
+    ])
     this.#child.stdin?.on('error', () => {})
     this.#child.stdout?.on('data', (chunk: Uint8Array) => {
       for (const { type, id, payload } of this.#reader.push(chunk))

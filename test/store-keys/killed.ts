@@ -23,7 +23,7 @@ async function step(act: () => Promise<void>): Promise<void> {
 const dying: Disk = {
   write: (path, bytes) => step(() => disk.write(path, bytes)),
   rename: (from, to) => step(() => disk.rename(from, to)),
-  syncFolder: (path) => step(() => disk.syncFolder(path)),
+  settle: (path) => step(() => disk.settle(path)),
 }
 const keys = await StoreKeys.open(settings.folder, {
   rootKey: Buffer.from(settings.rootKey, 'hex'),

@@ -3,8 +3,9 @@
  * older whole one is not noticed here: LIMIT of PROTOCOLS 5, caught by head tokens.
  */
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
+import { constants } from 'node:fs'
 import { open, readFile, rename } from 'node:fs/promises'
-import { basename, dirname } from 'node:path'
+import { basename } from 'node:path'
 import { FatalError, UnavailableError } from '../../errors.ts'
 
 const FORMAT = 1
@@ -15,31 +16,37 @@ const LABEL = 'wasmclave/store-keys\0'
 /** Each write has a key of its own, by its salt: its nonce needs no counter that could be rolled back. */
 const NONCE = Buffer.alloc(12)
 
-/** The three steps of a write, each durable when it returns; tests let them fail. */
+/** The three steps of a write; tests let them fail. */
 export type Disk = {
-  /** Makes the file anew with mode 0600, and syncs it. */
+  /** Makes the file anew with mode 0600; durable when it returns. */
   write(path: string, bytes: Uint8Array): Promise<void>
   rename(from: string, to: string): Promise<void>
-  syncFolder(path: string): Promise<void>
+  /** Makes the file's name durable. */
+  settle(path: string): Promise<void>
 }
+
+// Node's permission model, under which the KMS runs, has no fsync: O_SYNC does the same with each write.
+const { O_CREAT, O_RDWR, O_SYNC, O_TRUNC, O_WRONLY } = constants
 
 export const disk: Disk = {
   async write(path, bytes) {
-    const file = await open(path, 'w', 0o600)
+    const file = await open(path, O_WRONLY | O_CREAT | O_TRUNC | O_SYNC, 0o600)
     try {
       await file.writeFile(bytes)
-      await file.sync()
     } finally {
       await file.close()
     }
   },
   rename,
-  async syncFolder(path) {
-    const folder = await open(path, 'r')
+  // Writes the first byte as it is: syncing a file that was renamed syncs its name too, on ext4, XFS and btrfs.
+  async settle(path) {
+    const file = await open(path, O_RDWR | O_SYNC)
     try {
-      await folder.sync()
+      const first = Buffer.alloc(1)
+      await file.read(first, 0, 1, 0)
+      await file.write(first, 0, 1, 0)
     } finally {
-      await folder.close()
+      await file.close()
     }
   },
 }
@@ -62,7 +69,7 @@ export async function replaceFile(on: Disk, path: string, bytes: Uint8Array): Pr
   try {
     await on.rename(path + FRESH, path)
     // CRASH: the new file is in its place, but may go back to the old one with a loss of power. Nobody was answered yet.
-    await on.syncFolder(dirname(path))
+    await on.settle(path)
     // CRASH: the new file stays.
   } catch (error) {
     throw unknown(path, error)
