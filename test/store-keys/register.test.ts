@@ -188,6 +188,18 @@ t.test('stores do not disturb each other', async (t) => {
   )
 })
 
+t.test('looking at stores while they change brings nothing old back', async (t) => {
+  const { side, peer } = await start(t)
+  for (let generation = 0; generation < 20; generation++) {
+    // From disk each time, so that a look and a write are under way together.
+    const keys = await side.open()
+    const message = peer.advance(generation, generation === 0 ? NO_HEAD : head(generation), head(generation + 1))
+    const [, answer] = await Promise.all([keys.describe(), keys.handle(message), keys.describe()])
+    t.equal(peer.answered(answer).status, REGISTER_DONE)
+    t.equal(peer.answered(await keys.handle(peer.read())).generation, BigInt(generation + 1))
+  }
+})
+
 t.test('a rewrap keeps the key, gives a new wrapping, and the old one opens nothing any more (S11)', async (t) => {
   const { side, keys, peer, released, boot } = await start(t)
   await keys.requestRewrap()

@@ -142,7 +142,9 @@ export class StoreKeys {
   async describe(): Promise<StoreSummary[]> {
     const found: StoreSummary[] = []
     for (const id of [...this.#known].sort()) {
-      const { storeId, register, grantVersion, securityVersion, kek, holder } = (await this.#load(id)) as StoreRecord
+      // In its turn: what was read before a write must not come back after it.
+      const record = (await this.#exclusively(id, () => this.#load(id))) as StoreRecord
+      const { storeId, register, grantVersion, securityVersion, kek, holder } = record
       const generation = Number(register.generation)
       found.push({
         storeId,
@@ -201,9 +203,10 @@ export class StoreKeys {
       const before = await this.#load(request.storeId)
       const { registerKey } = authenticate(before, request)
       const { record, changed, status, wrappedDek } = applyRegister(before as StoreRecord, request)
-      if (changed) await this.#save(record)
-      // CRASH: the register has moved and nobody was told: the next K1, or the next R1, finds it so.
-      else this.#records.set(record.storeId, record)
+      if (changed) {
+        await this.#save(record)
+        // CRASH: the register has moved and nobody was told: the next K1, or the next R1, finds it so.
+      } else this.#records.set(record.storeId, record)
       return encodeRegistered(
         request,
         { status, register: record.register, flags: flagsOf(record), wrappedDek },
