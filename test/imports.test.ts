@@ -14,7 +14,7 @@ const ARROWS: Record<string, string[]> = {
   'assembly/workloads': ['assembly/sdk', 'assembly/codec'],
   'host/errors.ts': [],
   /** Files that are there whole or not at all. */
-  'host/disk': [],
+  'host/disk': ['host/confine'],
   /** System calls by node:ffi, for every process of the host. */
   'host/confine': [],
   'host/core': [],
@@ -32,6 +32,7 @@ const ARROWS: Record<string, string[]> = {
     'host/confine',
     'host/disk',
   ],
+  'host/kms': ['host/wire', 'host/verifier'],
   'host/parent': ['host/wire', 'host/confine'],
   'host/enclave': ['host/wire', 'host/confine'],
   'host/client': ['host/core', 'host/verifier', 'host/log/proofs', 'host/wire'],
@@ -43,6 +44,7 @@ const ARROWS: Record<string, string[]> = {
     'host/wire',
     'host/control',
     'host/nitro',
+    'host/kms',
     'host/parent',
     'host/client',
   ],

@@ -1,6 +1,7 @@
 /** The command line: nitro-cli's verbs with its flags, and wasmclave's own beside them. One file a verb or a family of verbs. */
 import { Command, Option } from 'commander'
 import { attest } from './attest.ts'
+import { badDocuments } from './bad-documents.ts'
 import { doctor } from './doctor.ts'
 import { buildEnclave, describeImage, pcr, signEnclave } from './eif.ts'
 import { describeEnclaves, console as refuseConsole, runEnclave, terminateEnclave } from './enclaves.ts'
@@ -21,7 +22,7 @@ const examples = (...lines: string[]) =>
 const program = new Command('wasmclave')
   .description('Run a control plane that its own operator cannot read: a Nitro-style enclave host emulator.')
   .version(packageVersion())
-  // Or --version would be the program's, behind a verb too.
+  // Options belong to the verb that they stand behind: --version would be the program's, behind a verb too.
   .enablePositionalOptions()
   .showHelpAfterError('(--help shows what there is)')
   // Before the verbs, which inherit it: clap, and so nitro-cli, ends with 2 where arguments do not parse.
@@ -36,6 +37,7 @@ program
   .option('--workload <name>', 'what to launch: keyvalue, echo or hello', 'keyvalue')
   .option('--plain', 'http instead of https at the proxy')
   .option('--no-launch', 'start the host and launch nothing')
+  .option('--clock <offset>', 'shift the clock of NSM and KMS: +4h, -90s, or frozen:2026-01-02T03:04:05Z')
   .option('--json', 'one JSON object a line on stdout')
   .addHelpText('after', examples('npm start', 'npm start -- --port 0 --proxy-port 0 --data /tmp/host --json'))
   .action((options) =>
@@ -182,18 +184,25 @@ program
   .addHelpText('after', examples('wasmclave explain --error-code E26'))
   .action(({ errorCode }: { errorCode: string }) => void process.stdout.write(`${explain(errorCode)}\n`))
 
-program
+const attestCommand = program
   .command('attest')
+  .enablePositionalOptions()
   .description('an attestation document of a running enclave')
   .option(...DATA)
-  .requiredOption('--enclave-name <name>')
+  .option('--enclave-name <name>', 'required')
   .option('--nonce <hex>')
   .option('--user-data <hex>', 'goes behind the label of evidence')
   .option('--public-key <file>', 'only for images that declare attestCallerKey, such as echo')
   .option('--records <file>', 'where grant, admission and boot record go')
-  .requiredOption('--output <file>', 'where the document goes')
+  .option('--output <file>', 'where the document goes; required')
   .addHelpText('after', examples('wasmclave attest --enclave-name keyvalue --nonce 00ff --output doc.cbor'))
   .action(attest)
+attestCommand
+  .command('bad-documents')
+  .description('wrong documents, one fault each, and what a verifier must make of them')
+  .requiredOption('--output <dir>', 'an empty folder, or one to be made')
+  .addHelpText('after', '\nExample:\n  wasmclave attest bad-documents --output bad')
+  .action(badDocuments)
 
 const verifyCommand = program
   .command('verify')

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { dirname } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type ErrorCode, FatalError } from '../errors.ts'
+import type { ClockSetting } from '../nitro/clock.ts'
 import type { DataFolder } from '../nitro/data-folder.ts'
 import { canHaveChildUsers } from '../nitro/pool/child-user.ts'
 import { built } from './files.ts'
@@ -10,7 +11,13 @@ import { built } from './files.ts'
 export type NitroEvent = { event: string; [field: string]: unknown }
 export type NitroProcess = { process: ChildProcess; port: number; exited: Promise<number>; stop(): Promise<void> }
 
-export type NitroOptions = { folder: DataFolder; port: number; origins: string[]; onEvent(event: NitroEvent): void }
+export type NitroOptions = {
+  folder: DataFolder
+  port: number
+  origins: string[]
+  clock?: ClockSetting
+  onEvent(event: NitroEvent): void
+}
 
 const STEP_DEADLINE_MS = 1000
 const POOL_SIZE = 2
@@ -51,6 +58,7 @@ export async function startNitro(options: NitroOptions): Promise<NitroProcess> {
     cpuCount: 2,
     stepDeadlineMs: STEP_DEADLINE_MS,
     kernel,
+    clock: options.clock,
   }
   child.stdin?.write(`${JSON.stringify(settings)}\n`)
   const exited = new Promise<number>((resolve) => child.once('close', (code) => resolve(code ?? 1)))

@@ -5,6 +5,7 @@
 import { rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { errorCode, UnavailableError } from '../errors.ts'
+import type { ClockSetting } from '../nitro/clock.ts'
 import type { DataFolder } from '../nitro/data-folder.ts'
 import { startNitro } from './nitro-process.ts'
 import { progress } from './output.ts'
@@ -12,7 +13,7 @@ import { findHost } from './running-host.ts'
 
 const PROBE_MS = 1000
 
-export type ServeOptions = { port: string; json?: boolean }
+export type ServeOptions = { port: string; json?: boolean; clock?: ClockSetting | undefined }
 
 export type ServingHost = {
   gateway: string
@@ -34,6 +35,7 @@ export async function serveHost(folder: DataFolder, options: ServeOptions): Prom
   }
   const nitro = await startNitro({
     folder,
+    ...(options.clock !== undefined && { clock: options.clock }),
     port: Number(options.port),
     origins: [],
     onEvent: (event) => {

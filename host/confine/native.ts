@@ -9,6 +9,8 @@ type Functions = {
   setrlimit(resource: number, limit: Uint8Array): number
   prlimit(pid: number, resource: number, limit: Uint8Array, old: bigint): number
   syscall(number: bigint, a: bigint, b: bigint, c: bigint, d: bigint, e: bigint): bigint
+  fsync(fd: number): number
+  fdatasync(fd: number): number
   __errno_location(): bigint
 }
 export type Native = Functions & {
@@ -24,6 +26,8 @@ const DEFINITIONS = {
   setrlimit: { arguments: [INT, 'pointer'], return: INT },
   prlimit: { arguments: [INT, INT, 'pointer', 'u64'], return: INT },
   syscall: { arguments: ['u64', 'u64', 'u64', 'u64', 'u64', 'u64'], return: 'i64' },
+  fsync: { arguments: [INT], return: INT },
+  fdatasync: { arguments: [INT], return: INT },
   __errno_location: { arguments: [], return: 'u64' },
 }
 

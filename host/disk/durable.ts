@@ -2,8 +2,9 @@
  * Small files that are there whole or not at all: written beside, synced, renamed, and the folder synced. Mode 0600. The steps are an
  * argument, so that tests let each of them fail, fail although it was done, or tear.
  */
-import { closeSync, fdatasyncSync, fsyncSync, openSync, renameSync, writeSync } from 'node:fs'
+import { closeSync, openSync, renameSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { syncData, syncFile } from './sync.ts'
 
 export type Disk = {
   /** Makes the file anew, whole, and syncs it. */
@@ -19,20 +20,20 @@ export const disk: Disk = {
     const file = openSync(path, 'w', 0o600)
     try {
       writeWhole(file, bytes)
-      fsyncSync(file)
+      syncFile(file)
     } finally {
       closeSync(file)
     }
   },
   append(file, bytes) {
     writeWhole(file, bytes)
-    fdatasyncSync(file)
+    syncData(file)
   },
   rename: renameSync,
   syncFolder(path) {
     const folder = openSync(path, 'r')
     try {
-      fsyncSync(folder)
+      syncFile(folder)
     } finally {
       closeSync(folder)
     }

@@ -3,8 +3,9 @@
  * its length or digest; whether it may be cut off is for the checkpoint to say.
  */
 import { createHash } from 'node:crypto'
-import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, ftruncateSync, openSync, readFileSync } from 'node:fs'
 import type { Disk } from '../disk/durable.ts'
+import { syncFile } from '../disk/sync.ts'
 import { MAX_ENTRY_BYTES } from './entry.ts'
 
 const LENGTH_BYTES = 4
@@ -41,7 +42,7 @@ export class Journal {
   cutTorn(): void {
     if (this.torn === 0) return
     ftruncateSync(this.#file, this.#whole)
-    fsyncSync(this.#file)
+    syncFile(this.#file)
     // CRASH: the same bytes are cut off again.
   }
 

@@ -42,6 +42,8 @@ export type HostOptions = {
   /** What happens, for whoever started the host. Never content. */
   onEvent(event: Record<string, unknown>): void
   now(): number
+  /** Dates evidence; `now` but on a development host that shifts it. */
+  nsmNow(): number
 }
 
 export class Host {
@@ -152,9 +154,9 @@ export class Host {
         'ERR_LAUNCH_CPU',
         `${parameters.cpuCount} CPUs were asked for, this host has ${this.#options.cpuCount}`,
       )
-    const { instanceId, genesis, now } = this.#options
+    const { instanceId, genesis, now, nsmNow } = this.#options
     const isolation = await this.#pool.isolation
-    const moduleId = newModuleId(instanceId, now())
+    const moduleId = newModuleId(instanceId, nsmNow())
     const launch = await prepareLaunch({
       eif,
       grantChain: new Uint8Array(Buffer.from(parameters.grantChain, 'base64url')),
@@ -181,7 +183,7 @@ export class Host {
     const enclave = new Enclave(facts, launch, slot, {
       pki: this.#options.pki,
       signer: this.#signer,
-      now,
+      now: nsmNow,
       nudge: (number) => this.#parent.tell({ type: 'nudge', slot: number }),
     })
     try {

@@ -10,6 +10,7 @@ import { verifyGenesis } from '../control/genesis.ts'
 import { FatalError, WasmclaveError } from '../errors.ts'
 import type { BootRecord } from '../verifier/index.ts'
 import { measureBinaries } from './boot-measurement.ts'
+import { type ClockSetting, clockOf, isShifted, TRUE_CLOCK } from './clock.ts'
 import { confine } from './confine.ts'
 import { dataFolder } from './data-folder.ts'
 import { Host } from './host.ts'
@@ -28,6 +29,7 @@ export type NitroSettings = {
   stepDeadlineMs: number
   /** File of the release's kernel.wasm. */
   kernel: string
+  clock?: ClockSetting
 }
 
 const here = fileURLToPath(import.meta.url)
@@ -64,7 +66,10 @@ async function start(settings: NitroSettings): Promise<void> {
     )
   const genesis = verifyGenesis(readFileSync(genesisFile))
   const instanceId = genesis.genesis.hostId
-  const pki = new Pki(folder.nitro, instanceId)
+  const clock = settings.clock ?? TRUE_CLOCK
+  if (isShifted(clock) && !genesis.genesis.development)
+    throw new FatalError('ERR_HOST_CLOCK', 'only a development host may shift its clock: evidence is dated by it')
+  const pki = new Pki(folder.nitro, instanceId, clockOf(clock))
   if (!genesis.genesis.attestationRoots.includes(pki.rootFingerprint))
     throw new FatalError(
       'ERR_HOST_GENESIS',
@@ -76,7 +81,7 @@ async function start(settings: NitroSettings): Promise<void> {
     version: 1,
     ...digests,
     flags: ENCLAVE_FLAGS,
-    clock: 'host',
+    clock: isShifted(clock) ? 'shifted' : 'host',
     development: genesis.genesis.development,
   }
   const host = new Host({
@@ -100,6 +105,7 @@ async function start(settings: NitroSettings): Promise<void> {
     cpuCount: settings.cpuCount,
     onEvent: tell,
     now: Date.now,
+    nsmNow: clockOf(clock),
   })
   const stop = () => {
     host.stop()
