@@ -72,6 +72,7 @@ function start(state: usize, nonce: usize, length: usize): usize {
 
 function finish(used: usize): void {
   wipe(first, used)
+  wipe(pending, PIECE)
   aes256End()
   ghashEnd()
 }
