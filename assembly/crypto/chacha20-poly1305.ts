@@ -1,8 +1,7 @@
 // AEAD_CHACHA20_POLY1305, RFC 8439 section 2.8. Cipher and authenticator run side by side (hot/chacha20-pass.ts); opening deciphers
 // into memory of its own, and releases no byte of it before the whole tag is verified.
 import { copy, xor, zeroise } from '../mem/bytes'
-import { CHACHA20_BLOCK, CHACHA20_BLOCKS, CHACHA20_PASS, CHACHA20_STATE, CHACHA20_TABLES, chacha20Blocks, chacha20Init, chacha20Xor } from './chacha20'
-import { chacha20Pass } from './hot/chacha20-pass'
+import { CHACHA20_BLOCK, CHACHA20_BLOCKS, CHACHA20_PASS, CHACHA20_STATE, CHACHA20_TABLES, chacha20Blocks, chacha20Init, chacha20Xor, hotChacha20Pass } from './chacha20'
 import { POLY1305_BLOCK, POLY1305_STATE, POLY1305_TAG, poly1305Final, poly1305Init, poly1305Lengths, poly1305Padded } from './poly1305'
 
 export const CHACHA20_POLY1305_TAG: usize = POLY1305_TAG
@@ -97,7 +96,7 @@ function cipher(out: usize, from: usize, at: usize, to: usize, text: usize, text
     const beside = min(blocks, BESIDE)
     const left = to - at
     if (left >= CHACHA20_PASS) {
-      chacha20Pass(stream, CHACHA20_TABLES, out + at, from + at, mac, text + absorbed, beside)
+      hotChacha20Pass(stream, CHACHA20_TABLES, out + at, from + at, mac, text + absorbed, beside)
       at += CHACHA20_PASS
     } else {
       if (left <= CHACHA20_BLOCKS && blocks < WORTH_A_PASS) {
@@ -105,7 +104,7 @@ function cipher(out: usize, from: usize, at: usize, to: usize, text: usize, text
         return absorbed
       }
       copy(last, from + at, left)
-      chacha20Pass(stream, CHACHA20_TABLES, last, last, mac, text + absorbed, beside)
+      hotChacha20Pass(stream, CHACHA20_TABLES, last, last, mac, text + absorbed, beside)
       copy(out + at, last, left)
       zeroise(last, CHACHA20_PASS)
       at = to

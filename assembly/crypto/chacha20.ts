@@ -2,18 +2,20 @@
 // CT: additions, XORs and rotations by constants only.
 import { xor, zeroise } from '../mem/bytes'
 import { swizzle } from '../mem/simd'
-import { chacha20Pass } from './hot/chacha20-pass'
+
+@external('chacha20-pass', 'hotChacha20Pass')
+export declare function hotChacha20Pass(state: usize, tables: usize, out: usize, from: usize, mac: usize, text: usize, count: usize): void
 
 /** Bytes of a state: the 16 words of RFC 8439 section 2.3. */
 export const CHACHA20_STATE: usize = 64
 export const CHACHA20_KEY: usize = 32
 export const CHACHA20_NONCE: usize = 12
 export const CHACHA20_BLOCK: usize = 64
-/** What chacha20Blocks makes, and what chacha20Pass does. */
+/** What chacha20Blocks makes, and what hotChacha20Pass does. */
 export const CHACHA20_BLOCKS: usize = 256
 export const CHACHA20_PASS: usize = 512
 
-/** What chacha20Pass reads: the bytes of words rotated left by 16 and by 8; which block a lane is; how many blocks a vector has. */
+/** What hotChacha20Pass reads: the bytes of words rotated left by 16 and by 8; which block a lane is; how many blocks a vector has. */
 export const CHACHA20_TABLES = memory.data<u32>([
   0x01000302, 0x05040706, 0x09080b0a, 0x0d0c0f0e,
   0x02010003, 0x06050407, 0x0a09080b, 0x0e0d0c0f,
@@ -22,7 +24,7 @@ export const CHACHA20_TABLES = memory.data<u32>([
 ], 16)
 
 const keystream = memory.data(<i32>CHACHA20_BLOCKS, 16)
-/** Where chacha20Pass may keep the Poly1305 of nothing. */
+/** Where hotChacha20Pass may keep the Poly1305 of nothing. */
 const idle = memory.data(64, 16)
 
 /** SAFETY: `key` holds 32 bytes, `nonce` 12. */
@@ -41,7 +43,7 @@ export function chacha20Init(state: usize, key: usize, nonce: usize, counter: u3
 /** out = in XOR key stream; `out` may be `from`. The state's counter moves on by the blocks that were begun. */
 export function chacha20Xor(state: usize, out: usize, from: usize, length: usize): void {
   for (; length >= CHACHA20_PASS; length -= CHACHA20_PASS, out += CHACHA20_PASS, from += CHACHA20_PASS)
-    chacha20Pass(state, CHACHA20_TABLES, out, from, idle, 0, 0)
+    hotChacha20Pass(state, CHACHA20_TABLES, out, from, idle, 0, 0)
   while (length > 0) {
     const taken = min(length, CHACHA20_BLOCKS)
     chacha20Blocks(state, keystream)

@@ -1,5 +1,5 @@
 // HMAC, RFC 2104, over SHA-256, SHA-384 and SHA-512. A context keeps what the hash makes of each pad, so that a key is set up once.
-import { copy, zeroise } from '../mem/bytes'
+import { copy, equal, zeroise } from '../mem/bytes'
 import { SHA256_BLOCK, SHA256_DIGEST, sha256Final, sha256Init, sha256Resume, sha256Update } from './sha256'
 import {
   SHA384_DIGEST, SHA512_BLOCK, SHA512_DIGEST, SHA512_STATE, sha384Final, sha384Init, sha512Final, sha512Init, sha512Resume, sha512Update
@@ -19,6 +19,7 @@ const RUNNING: usize = OUTER + CHAIN
 
 const pad = memory.data(<i32>SHA512_BLOCK, 16)
 const inner = memory.data(<i32>SHA512_DIGEST, 16)
+const expected = memory.data(<i32>SHA512_DIGEST, 16)
 const oneShot = memory.data(<i32>HMAC_CONTEXT, 16)
 
 export function digestBytes(hash: u32): usize {
@@ -92,6 +93,14 @@ export function hmacEnd(context: usize, out: usize): void {
   update(hash, context + RUNNING, inner, digestBytes(hash))
   finish(hash, context + RUNNING, out)
   zeroise(inner, SHA512_DIGEST)
+}
+
+/** Whether the MAC is the one at `mac`, digestBytes(hash) long. The key stays set up. */
+export function hmacVerify(context: usize, mac: usize): bool {
+  hmacEnd(context, expected)
+  const right = equal(expected, mac, digestBytes(load<u32>(context))) // CT: whole MAC
+  zeroise(expected, SHA512_DIGEST) // of a forged message, it is the MAC that would pass
+  return right
 }
 
 export function hmacDestroy(context: usize): void {

@@ -1,7 +1,9 @@
 // SHA-256, FIPS 180-4. State: 8 words, a block that fills up, the count of bytes. Message contents may be secret: no branch or
 // address depends on them, only on lengths.
 import { copy, store32, store64, zeroise } from '../mem/bytes'
-import { sha256Blocks } from './hot/sha256-blocks'
+
+@external('sha256-blocks', 'hotSha256Blocks')
+declare function hotSha256Blocks(state: usize, from: usize, count: usize, tables: usize): void
 
 /** Bytes of a hash state: chaining value 32, block 64, count 8. */
 export const SHA256_STATE: usize = 104
@@ -97,6 +99,6 @@ export function sha256(out: usize, from: usize, length: usize): void {
 
 // What is left of the schedule would give the block away.
 function compress(state: usize, from: usize, count: usize): void {
-  sha256Blocks(state, from, count, TABLES)
+  hotSha256Blocks(state, from, count, TABLES)
   zeroise(TABLES + SCRATCH, SCRATCH_BYTES)
 }

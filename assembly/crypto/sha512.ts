@@ -1,7 +1,9 @@
 // SHA-512 and SHA-384, FIPS 180-4. State: 8 words, a block that fills up, the count of bytes. Message contents may be secret: no
 // branch or address depends on them, only on lengths.
 import { copy, store64, zeroise } from '../mem/bytes'
-import { sha512Blocks } from './hot/sha512-blocks'
+
+@external('sha512-blocks', 'hotSha512Blocks')
+declare function hotSha512Blocks(state: usize, from: usize, count: usize, tables: usize): void
 
 /** Bytes of a hash state: chaining value 64, block 128, count 8. */
 export const SHA512_STATE: usize = 200
@@ -140,6 +142,6 @@ function finish(state: usize, out: usize, digestBytes: usize): void {
 
 // What is left of the schedule would give the block away.
 function compress(state: usize, from: usize, count: usize): void {
-  sha512Blocks(state, from, count, TABLES)
+  hotSha512Blocks(state, from, count, TABLES)
   zeroise(TABLES + SCRATCH, SCRATCH_BYTES)
 }

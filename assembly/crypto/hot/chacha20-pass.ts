@@ -47,7 +47,7 @@ function cover(out: usize, from: usize, a: v128, b: v128, c: v128, d: v128): voi
  * no sum of products reaches 13.6 · 2^60, so that carries go one limb on, all at once.
  * SAFETY: `state` holds 64 bytes, `tables` 64, `out` and `from` 512, `mac` 64 and `text` 16 · count.
  */
-export function chacha20Pass(state: usize, tables: usize, out: usize, from: usize, mac: usize, text: usize, count: usize): void {
+export function hotChacha20Pass(state: usize, tables: usize, out: usize, from: usize, mac: usize, text: usize, count: usize): void {
   const by16 = v128.load(tables)
   const by8 = v128.load(tables, 16)
   const r0 = load<u64>(mac)

@@ -48,7 +48,7 @@ function mix1(twice: v128): v128 {
  * and to bring the low words of 64 bits down or up, with zeros beside them.
  * SAFETY: `state` holds 32 bytes, `from` 64 · count, `tables` 368.
  */
-export function sha256Blocks(state: usize, from: usize, count: usize, tables: usize): void {
+export function hotSha256Blocks(state: usize, from: usize, count: usize, tables: usize): void {
   const swap = v128.load(tables, 320)
   const low = v128.load(tables, 336)
   const high = v128.load(tables, 352)

@@ -46,7 +46,7 @@ function mix1(x: v128): v128 {
  * `tables`: the 80 constants, 128 bytes of scratch that the last words of a schedule stay in, the swizzles to turn 64-bit words round
  * and to rotate them right by 8. SAFETY: `state` holds 64 bytes, `from` 128 · count, `tables` 800.
  */
-export function sha512Blocks(state: usize, from: usize, count: usize, tables: usize): void {
+export function hotSha512Blocks(state: usize, from: usize, count: usize, tables: usize): void {
   const swap = v128.load(tables, 768)
   const by8 = v128.load(tables, 784)
   let a = load<u64>(state)
