@@ -1,8 +1,9 @@
-// Vector instructions that differ between the two builds.
+// A byte shuffle by indices that are data. Relaxed SIMD leaves an index above 15 undefined, and is one instruction where plain SIMD
+// takes two or three: callers give indices of 0 to 15, for which both mean the same.
 
-/** Bytes of `x` as `at` names them; an index of 0x80 or more gives zero, one between 16 and 0x7f is not to be used. */
 // @ts-ignore: decorator
 @inline
-export function swizzle(x: v128, at: v128): v128 {
-  return ASC_FEATURE_RELAXED_SIMD ? i8x16.relaxed_swizzle(x, at) : i8x16.swizzle(x, at)
+export function swizzle(table: v128, indices: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return i8x16.relaxed_swizzle(table, indices)
+  return i8x16.swizzle(table, indices)
 }

@@ -19,7 +19,7 @@ export type Hash = keyof typeof HASHES
 const KEY_BYTES = 32
 const SIGNATURE_BYTES = 64
 
-/** Loads core.wasm from beside this module. */
+/** Loads the core from beside this module: its build with relaxed SIMD where the engine has that, else the plain one. */
 export async function loadCore(): Promise<Core> {
   return new Core(instantiateCore(await readCore()))
 }
