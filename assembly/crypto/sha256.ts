@@ -5,7 +5,7 @@ import { copy, store32, store64, zeroise } from '../mem/bytes'
 @external('sha256-blocks', 'hotSha256Blocks')
 declare function hotSha256Blocks(state: usize, from: usize, count: usize, tables: usize): void
 
-/** Bytes of a hash state: chaining value 32, block 64, count 8. */
+/** Bytes of a hash state: chaining value 32, block 64, count 8. What a block does not hold yet is zero. */
 export const SHA256_STATE: usize = 104
 export const SHA256_DIGEST: usize = 32
 export const SHA256_BLOCK: usize = 64
@@ -13,7 +13,7 @@ export const SHA256_BLOCK: usize = 64
 const BLOCK: usize = 32
 const COUNT: usize = 96
 
-// What the compression reads, in its order. FIPS 180-4 section 4.2.2: cube roots of the first 64 primes; scratch; three swizzles.
+// What the compression reads, in its order. FIPS 180-4 section 4.2.2: cube roots of the first 64 primes; scratch; a swizzle.
 const TABLES = memory.data<u32>([
   0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
   0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
@@ -24,9 +24,7 @@ const TABLES = memory.data<u32>([
   0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
   0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
   0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-  0x00010203, 0x04050607, 0x08090a0b, 0x0c0d0e0f, // the bytes of a word turned round
-  0x03020100, 0x0b0a0908, 0x80808080, 0x80808080, // words 0 and 2 down; an index from 0x80 on gives zero
-  0x80808080, 0x80808080, 0x03020100, 0x0b0a0908 // and up
+  0x00010203, 0x04050607, 0x08090a0b, 0x0c0d0e0f // the bytes of a word turned round
 ], 16)
 const SCRATCH: usize = 256
 const SCRATCH_BYTES: usize = 64
@@ -42,13 +40,14 @@ export function sha256Init(state: usize): void {
   store<u32>(state, 0x9b05688c, 20)
   store<u32>(state, 0x1f83d9ab, 24)
   store<u32>(state, 0x5be0cd19, 28)
-  store<u64>(state, 0, COUNT)
+  zeroise(state + BLOCK, SHA256_BLOCK + 8)
 }
 
 /** Begins where a state stood that had taken one whole block. SAFETY: `chain` holds that state's first 32 bytes. */
 export function sha256Resume(state: usize, chain: usize): void {
   v128.store(state, v128.load(chain))
   v128.store(state, v128.load(chain, 16), 16)
+  zeroise(state + BLOCK, SHA256_BLOCK)
   store<u64>(state, SHA256_BLOCK, COUNT)
 }
 
@@ -64,24 +63,23 @@ export function sha256Update(state: usize, from: usize, length: usize): void {
     filled += taken
     if (filled < SHA256_BLOCK) return
     compress(state, state + BLOCK, 1)
+    zeroise(state + BLOCK, SHA256_BLOCK)
   }
   const blocks = length / SHA256_BLOCK
   if (blocks > 0) compress(state, from, blocks)
   const whole = blocks * SHA256_BLOCK
-  copy(state + BLOCK, from + whole, length - whole) // SAFETY: less than 64
+  if (length > whole) copy(state + BLOCK, from + whole, length - whole) // SAFETY: less than 64
 }
 
 /** Writes 32 bytes and erases the state. */
 export function sha256Final(state: usize, out: usize): void {
   const count = load<u64>(state, COUNT)
-  let filled = <usize>(count & 63)
+  const filled = <usize>(count & 63)
   const block = state + BLOCK
   store<u8>(block + filled, 0x80)
-  filled++
-  zeroise(block + filled, SHA256_BLOCK - filled)
-  if (filled > LENGTH_AT) {
+  if (filled >= LENGTH_AT) {
     compress(state, block, 1)
-    zeroise(block, LENGTH_AT)
+    zeroise(block, SHA256_BLOCK)
   }
   store64(block + LENGTH_AT, count << 3)
   compress(state, block, 1)

@@ -5,7 +5,7 @@ import { copy, store64, zeroise } from '../mem/bytes'
 @external('sha512-blocks', 'hotSha512Blocks')
 declare function hotSha512Blocks(state: usize, from: usize, count: usize, tables: usize): void
 
-/** Bytes of a hash state: chaining value 64, block 128, count 8. */
+/** Bytes of a hash state: chaining value 64, block 128, count 8. What a block does not hold yet is zero. */
 export const SHA512_STATE: usize = 200
 export const SHA512_DIGEST: usize = 64
 export const SHA384_DIGEST: usize = 48
@@ -54,7 +54,7 @@ export function sha512Init(state: usize): void {
   store<u64>(state, 0x9b05688c2b3e6c1f, 40)
   store<u64>(state, 0x1f83d9abfb41bd6b, 48)
   store<u64>(state, 0x5be0cd19137e2179, 56)
-  store<u64>(state, 0, COUNT)
+  zeroise(state + BLOCK, SHA512_BLOCK + 8)
 }
 
 export function sha384Init(state: usize): void {
@@ -67,7 +67,7 @@ export function sha384Init(state: usize): void {
   store<u64>(state, 0x8eb44a8768581511, 40)
   store<u64>(state, 0xdb0c2e0d64f98fa7, 48)
   store<u64>(state, 0x47b5481dbefa4fa4, 56)
-  store<u64>(state, 0, COUNT)
+  zeroise(state + BLOCK, SHA512_BLOCK + 8)
 }
 
 /** Begins where a state stood that had taken one whole block. SAFETY: `chain` holds that state's first 64 bytes. */
@@ -76,6 +76,7 @@ export function sha512Resume(state: usize, chain: usize): void {
   v128.store(state, v128.load(chain, 16), 16)
   v128.store(state, v128.load(chain, 32), 32)
   v128.store(state, v128.load(chain, 48), 48)
+  zeroise(state + BLOCK, SHA512_BLOCK)
   store<u64>(state, SHA512_BLOCK, COUNT)
 }
 
@@ -92,11 +93,12 @@ export function sha512Update(state: usize, from: usize, length: usize): void {
     filled += taken
     if (filled < SHA512_BLOCK) return
     compress(state, state + BLOCK, 1)
+    zeroise(state + BLOCK, SHA512_BLOCK)
   }
   const blocks = length / SHA512_BLOCK
   if (blocks > 0) compress(state, from, blocks)
   const whole = blocks * SHA512_BLOCK
-  copy(state + BLOCK, from + whole, length - whole) // SAFETY: less than 128
+  if (length > whole) copy(state + BLOCK, from + whole, length - whole) // SAFETY: less than 128
 }
 
 /** Writes 64 bytes and erases the state. */
@@ -125,14 +127,12 @@ export function sha384(out: usize, from: usize, length: usize): void {
 
 function finish(state: usize, out: usize, digestBytes: usize): void {
   const count = load<u64>(state, COUNT)
-  let filled = <usize>(count & 127)
+  const filled = <usize>(count & 127)
   const block = state + BLOCK
   store<u8>(block + filled, 0x80)
-  filled++
-  zeroise(block + filled, SHA512_BLOCK - filled)
-  if (filled > LENGTH_AT) {
+  if (filled >= LENGTH_AT) {
     compress(state, block, 1)
-    zeroise(block, LENGTH_AT + 8)
+    zeroise(block, SHA512_BLOCK)
   }
   store64(block + LENGTH_AT + 8, count << 3) // of the 128-bit length, the high half is zero
   compress(state, block, 1)

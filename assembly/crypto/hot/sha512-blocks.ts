@@ -3,17 +3,17 @@
 // CT: no branch or address depends on the message.
 import { swizzle } from '../../mem/simd'
 
-// FIPS 180-4 section 4.1.3. Of three rotations two are taken from the third's word: one move less than three of the word itself.
+// FIPS 180-4 section 4.1.3
 // @ts-ignore: decorator
 @inline
 function sum0(a: u64): u64 {
-  return rotr<u64>(a ^ rotr<u64>(a, 6) ^ rotr<u64>(a, 11), 28) // 28, 34, 39
+  return rotr<u64>(a, 28) ^ rotr<u64>(a, 34) ^ rotr<u64>(a, 39)
 }
 
 // @ts-ignore: decorator
 @inline
 function sum1(e: u64): u64 {
-  return rotr<u64>(e ^ rotr<u64>(e, 4) ^ rotr<u64>(e, 27), 14) // 14, 18, 41
+  return rotr<u64>(e, 14) ^ rotr<u64>(e, 18) ^ rotr<u64>(e, 41)
 }
 
 // @ts-ignore: decorator
