@@ -56,6 +56,7 @@ export function chacha20poly1305Open(
   poly1305Padded(mac, aad, aadLength)
   const head = min(textLength, HEAD)
   const ahead = min(textLength - head, AHEAD)
+  // SAFETY: written from byte `head` on, which is the first of `deciphered`
   const absorbed = ahead > 0 ? cipher(deciphered - head, from, head, head + ahead, from, textLength, false) : 0
   poly1305Padded(mac, from + absorbed, textLength - absorbed)
   poly1305Lengths(mac, aadLength, textLength)

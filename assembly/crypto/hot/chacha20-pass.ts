@@ -42,7 +42,7 @@ function cover(out: usize, from: usize, a: v128, b: v128, c: v128, d: v128): voi
 }
 
 /**
- * out = from XOR 512 bytes of constants stream, whose counter moves on by 8; and `count` blocks at `text`, 40 at most, go into `mac`.
+ * out = from XOR 512 bytes of key stream, whose counter moves on by 8; and `count` blocks at `text`, 40 at most, go into `mac`.
  * `out` may be `from`. All of `text` is read before `out` is written. Poly1305 keeps h below (2.25, 2, 2, 5) · 2^32: with r clamped,
  * no sum of products reaches 13.6 · 2^60, so that carries go one limb on, all at once.
  * SAFETY: `state` holds 64 bytes, `tables` 64, `out` and `from` 512, `mac` 64 and `text` 16 · count.
