@@ -5,11 +5,13 @@
 import { RefusedError, UsageError } from '../errors.ts'
 import { type Aead, aes256gcm, CoreAead, chacha20poly1305 } from './aead.ts'
 import { Hpke } from './hpke.ts'
+import { CoreMacKey, type MacKey } from './mac.ts'
 import { CoreMemory } from './memory.ts'
 import { type CoreExports, instantiateCore, readCore } from './module.ts'
 
 export type { Aead } from './aead.ts'
 export type { HpkeAead, HpkeContext, HpkeRecipient, HpkeSender } from './hpke.ts'
+export type { MacKey } from './mac.ts'
 
 const HASHES = { sha256: { id: 0, bytes: 32 }, sha384: { id: 1, bytes: 48 }, sha512: { id: 2, bytes: 64 } } as const
 export type Hash = keyof typeof HASHES
@@ -92,6 +94,12 @@ export class Core {
     const out = memory.room(bytes)
     this.#exports.hmac(out, id, memory.put(key), key.length, memory.put(data), data.length)
     return this.#result(out, bytes)
+  }
+
+  /** HMAC under a key that is set up once, for many messages. @param key any length; copied into the core */
+  hmacKey(hash: Hash, key: Uint8Array): MacKey {
+    const { id, bytes } = named(hash)
+    return new CoreMacKey(this.#exports, this.#memory, id, bytes, key)
   }
 
   /** RFC 5869. @param lengthBytes at most 255 digests. @throws UsageError ERR_CORE_LENGTH */

@@ -68,6 +68,7 @@ export type CoreExports = {
   hmacUpdate(context: number, from: number, length: number): void
   hmacEnd(context: number, out: number): void
   hmacDestroy(context: number): void
+  hmacVerify(context: number, mac: number): number
   hpkeSetupBaseS(
     context: number,
     aead: number,
