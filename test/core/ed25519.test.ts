@@ -67,7 +67,7 @@ t.test('accepts S of L - 1, refuses L and L + 1, which would be 0 and 1', async 
 
 t.test('takes a key of small order as section 5.1.7 does: valid where R is -h times it, for h modulo L', async (t) => {
   // node:crypto refuses such keys, so the multiples are BigInt's: those of a point of order 8.
-  const torsion = [NEUTRAL]
+  const torsion: Point[] = [NEUTRAL]
   for (let i = 1; i < 8; i++) torsion.push(sum(torsion[i - 1] as Point, EIGHTH))
   t.same(sum(torsion[7] as Point, EIGHTH), NEUTRAL)
   const encoded = torsion.map(([x, y]) => encode(y + ((x & 1n) << 255n)))
