@@ -14,6 +14,7 @@ const ARROWS: Record<string, string[]> = {
   'assembly/workloads': ['assembly/sdk', 'assembly/codec'],
   'host/errors.ts': [],
   'host/core': [],
+  'host/bench': ['host/core'],
   'host/wire': [],
   'host/verifier': ['host/wire'],
   'host/control': ['host/wire', 'host/log'],
@@ -23,6 +24,7 @@ const ARROWS: Record<string, string[]> = {
   'host/client': ['host/core', 'host/verifier', 'host/log', 'host/wire'],
   'host/cli': [
     'host/core',
+    'host/bench',
     'host/verifier',
     'host/log',
     'host/wire',

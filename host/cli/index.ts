@@ -1,6 +1,7 @@
 /** The command line: nitro-cli's verbs with its flags, and wasmclave's own beside them. One file a verb or a family of verbs. */
 import { Command, Option } from 'commander'
 import { attest } from './attest.ts'
+import { bench } from './bench.ts'
 import { buildEnclave, describeImage, pcr, signEnclave } from './eif.ts'
 import { describeEnclaves, console as refuseConsole, runEnclave, terminateEnclave } from './enclaves.ts'
 import { packageVersion } from './files.ts'
@@ -154,6 +155,14 @@ program
   .option('--plain', 'http instead of https')
   .option('--json', 'one JSON object a line on stdout')
   .action(proxy)
+
+program
+  .command('bench')
+  .description('how fast the encryption core is here, beside node:crypto')
+  .option('--quick', 'under a minute, with wider spreads')
+  .option('--json <file>', 'the result, for programs')
+  .option('--html <file>', 'the result as one page with charts')
+  .action(bench)
 
 program.exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
 program.parseAsync().catch(failWith)
