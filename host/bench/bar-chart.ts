@@ -1,7 +1,7 @@
 /** Throughput by message size: a group of bars a size, ours in the accent colour and first, named and valued where they stand. */
 import type { Entry, Row } from './result.ts'
 import { escapeText, logScale, px, svg, text } from './svg.ts'
-import { digits } from './text.ts'
+import { digits, round } from './text.ts'
 
 const WIDTH = 400
 const LEFT = 82
@@ -31,7 +31,7 @@ export function barChart(subject: string, rows: readonly Row[]): string {
   const axis = scale.ticks.map(
     (tick) =>
       `<line class="grid" x1="${px(scale.x(tick))}" x2="${px(scale.x(tick))}" y1="${TOP - 6}" y2="${px(y)}"/>` +
-      text(scale.x(tick), TOP - 11, rateText(tick), 'class="tick" text-anchor="middle"'),
+      text(scale.x(tick), TOP - 11, round(rateText(tick)), 'class="tick" text-anchor="middle"'),
   )
   return svg(WIDTH, y, `${subject}: throughput by message size`, axis.join('') + marks.join(''))
 }
@@ -47,7 +47,12 @@ function bar(row: Row, entry: Entry, y: number, x: (value: number) => number): s
     `<g class="${name}"><title>${escapeText(title)}</title>` +
     text(LEFT - 6, y + 9.5, entry.who, 'text-anchor="end"') +
     `<rect x="${LEFT}" y="${px(y)}" width="${px(Math.max(1, end - LEFT))}" height="${BAR}"/>` +
-    `<line class="whisker" x1="${px(x(slow))}" x2="${px(x(fast))}" y1="${px(middle)}" y2="${px(middle)}"/>` +
+    ['halo', 'whisker']
+      .map(
+        (line) =>
+          `<line class="${line}" x1="${px(x(slow))}" x2="${px(x(fast))}" y1="${px(middle)}" y2="${px(middle)}"/>`,
+      )
+      .join('') +
     `${text(Math.max(end, x(fast)) + 5, y + 9.5, rateText(value))}</g>`
   )
 }

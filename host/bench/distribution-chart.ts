@@ -1,7 +1,7 @@
 /** How a figure spreads: one shape a contender on a shared log axis, with its median marked; a box where there are few samples. */
 import type { Entry, Histogram, Row } from './result.ts'
 import { escapeText, type LogScale, logScale, px, svg, text } from './svg.ts'
-import { valueText } from './text.ts'
+import { round, valueText } from './text.ts'
 
 const WIDTH = 400
 const LEFT = 4
@@ -24,7 +24,7 @@ export function distributionChart(row: Row): string {
       text(
         scale.x(tick),
         bottom + 12,
-        valueText(tick, row.unit),
+        round(valueText(tick, row.unit)),
         `class="tick" text-anchor="${anchor(scale.x(tick))}"`,
       ),
   )

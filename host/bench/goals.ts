@@ -66,7 +66,7 @@ function rate(subject: string, label: string, goal: number, peers: [who: string,
   const wanted = [`${goal} MB/s`, ...peers.map(([who, ratio]) => `${times(ratio)} ${who}`)].join(', ')
   return {
     kind: 'goal',
-    what: `${subject}, ${label}`,
+    what: named(subject, label),
     wanted: `at least ${wanted}`,
     find(result) {
       const row = rowOf(result, subject, label)
@@ -95,7 +95,7 @@ function guard(subject: string, label: string, who: string, ratio: number): Rule
 
 function compared(subject: string, label: string, who: string, ratio: number) {
   return {
-    what: `${subject}, ${label}`,
+    what: named(subject, label),
     wanted: `at least ${times(ratio)} ${who}`,
     find(result: Rows) {
       const row = rowOf(result, subject, label)
@@ -144,7 +144,7 @@ function bounded(
     row?.unit ?? (word === 'at least' ? '/s' : subject.startsWith('Memory') ? 'B' : 'ns')
   return {
     kind: 'goal',
-    what: [subject, label, ...(who === undefined ? [] : [who])].join(', '),
+    what: named(subject, label, who),
     wanted: `${word} ${valueText(limit, unit(undefined))}`,
     find(result) {
       const row = rowOf(result, subject, label)
@@ -153,4 +153,10 @@ function bounded(
       return { found: valueText(entry.spread.p50, row.unit), met: holds(entry.spread.p50) }
     },
   }
+}
+
+// Where the label says all, the subject is left out; where the contender does, the label.
+function named(subject: string, label: string, who?: string): string {
+  if (subject === 'Handshake primitives') return label
+  return `${subject}, ${who === undefined ? label : who}`
 }

@@ -32,8 +32,8 @@ export function resultPage(result: BenchResult): string {
 <h1>wasmclave bench</h1>
 <p class="soft">Every figure beside its peers in the same run, in turns. Ratios travel between machines; absolute figures do not.${result.quick ? ' This was a quick run: its spreads are wide.' : ''}</p>
 ${machineList(result.machine)}
-${checkTable('Goals', result.checks, 'goal')}${checkTable('Guards', result.checks, 'guard')}
 ${suites.map((suite) => suiteSection(suite, result.rows)).join('\n')}
+${checkTable('Goals', result.checks, 'goal')}${checkTable('Guards', result.checks, 'guard')}
 <h2>All figures</h2>
 <p class="soft">Medians; the middle half is p25 to p75. A call that is short beside the timer is measured in batches, and one sample is then a batch’s mean.</p>
 <div class="table"><table><thead><tr><th></th><th></th><th>who</th><th class="n">median</th><th class="n">p25</th><th class="n">p75</th><th class="n">p99</th><th class="n">samples</th><th class="n">batch</th><th class="n">to ours</th></tr></thead><tbody>
@@ -60,11 +60,12 @@ function checkTable(title: string, checks: readonly Check[], kind: Check['kind']
   if (of.length === 0) return ''
   const met = of.filter((check) => check.met).length
   const lead = kind === 'goal' ? '' : ' A guard is an ordering that a sound build has on any machine.'
-  const rows = of.map(({ what, wanted, found, met, advice }) => {
-    const more = advice === '' ? '' : `<span class="advice">${escapeText(advice)}</span>`
-    return `<tr${met ? '' : ' class="unmet"'}><td>${met ? '✓ met' : '✗ not met'}</td><td>${escapeText(what)}${more}</td><td data-name="wanted">${escapeText(wanted)}</td><td data-name="found">${escapeText(found)}</td></tr>`
+  const advice = [...new Set(of.map((check) => check.advice))].filter((each) => each !== '').map(escapeText)
+  const rows = of.map(({ what, wanted, found, met }) => {
+    const cells = `<td>${met ? '✓ met' : '✗ not met'}</td><td>${escapeText(what)}</td>`
+    return `<tr${met ? '' : ' class="unmet"'}>${cells}<td data-name="wanted">${escapeText(wanted)}</td><td data-name="found">${escapeText(found)}</td></tr>`
   })
-  return `<h2>${title}</h2><p class="soft">${met} of ${of.length} met.${lead}</p>
+  return `<h2>${title}</h2><p class="soft">${met} of ${of.length} met.${lead} ${advice.join(' ')}</p>
 <table class="checks"><thead><tr><th></th><th></th><th>wanted</th><th>found</th></tr></thead><tbody>${rows.join('')}</tbody></table>`
 }
 

@@ -70,10 +70,10 @@ function checkLines(checks: readonly Check[]): string[] {
     const of = checks.filter((check) => check.kind === kind)
     if (of.length === 0) continue
     lines.push(kind === 'goal' ? 'Goals' : 'Guards: orderings that a sound build has on any machine')
-    for (const { what, wanted, found, met, advice } of of) {
-      lines.push(`  ${met ? 'yes' : 'NO '}  ${what}`, `       wanted ${wanted}; found ${found}`)
-      if (!met && advice !== '') lines.push(...wrap(advice, '       '))
+    for (const { what, wanted, found, met } of of) {
+      lines.push(`  ${met ? 'yes' : 'NO '}  ${what}`, ...wrap(`wanted ${wanted}; found ${found}`, '       '))
     }
+    for (const advice of new Set(of.map((check) => check.advice))) if (advice !== '') lines.push(...wrap(advice, '  '))
     lines.push('')
   }
   return lines

@@ -27,6 +27,11 @@ export function digits(value: number): string {
   return value.toFixed(value >= 9.995 ? 1 : 2)
 }
 
+/** Of a figure that is round, its zeros behind the point are left out. */
+export function round(figure: string): string {
+  return figure.replace(/\.0+(?=\D)/, '')
+}
+
 function thousands(value: number): string {
   return value >= 10_000 ? `${digits(value / 1000)} k` : digits(value)
 }
