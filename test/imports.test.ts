@@ -18,6 +18,7 @@ const ARROWS: Record<string, string[]> = {
   /** System calls by node:ffi, for every process of the host. */
   'host/confine': [],
   'host/core': [],
+  'host/bench': ['host/core'],
   'host/wire': [],
   'host/verifier': ['host/wire'],
   'host/log/proofs': [],
@@ -39,6 +40,7 @@ const ARROWS: Record<string, string[]> = {
   'host/cli': [
     'host/confine',
     'host/core',
+    'host/bench',
     'host/verifier',
     'host/log',
     'host/wire',

@@ -2,6 +2,7 @@
 import { Command, Option } from 'commander'
 import { attest } from './attest.ts'
 import { badDocuments } from './bad-documents.ts'
+import { bench } from './bench.ts'
 import { doctor } from './doctor.ts'
 import { buildEnclave, describeImage, pcr, signEnclave } from './eif.ts'
 import { describeEnclaves, console as refuseConsole, runEnclave, terminateEnclave } from './enclaves.ts'
@@ -238,5 +239,14 @@ program
   .option('--json', 'findings as JSON')
   .addHelpText('after', examples('wasmclave doctor', 'wasmclave doctor --json'))
   .action(doctor)
+
+program
+  .command('bench')
+  .description('how fast the encryption core is here, beside node:crypto')
+  .option('--quick', 'under a minute, with wider spreads')
+  .option('--json <file>', 'the result, for programs')
+  .option('--html <file>', 'the result as one page with charts')
+  .addHelpText('after', examples('wasmclave bench --quick', 'wasmclave bench --html figures.html'))
+  .action(bench)
 
 program.parseAsync().catch(failWith)
