@@ -38,11 +38,14 @@ export const CONTROL_NSM = 2
 export const CONTROL_COLLECT = 3
 export const CONTROL_SERVING = 4
 export const CONTROL_EPITAPH = 5
+export const CONTROL_REHEARSED = 6
 // fd 4, nitro to enclave
 export const CONTROL_LAUNCH = 16
 export const CONTROL_ANSWER = 17
 export const CONTROL_PENDING = 18
 export const CONTROL_COLLECTED = 19
+/** A launch of nobody's, to be thrown away: it makes the next one quick. */
+export const CONTROL_REHEARSE = 20
 
 /** What an enclave closes a session for; a WebSocket sees 4000 + reason. */
 export const CLOSE_HANDSHAKE = 1

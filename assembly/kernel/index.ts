@@ -2,7 +2,7 @@
 // I/O of its own; whatever it wants done stands in `out` (frames for the parent) and `nsm` (requests for nitro) when a call returns.
 // Every call returns 0 or more, or FAULT_BASE - fault; after a fault the shell ends the process.
 import { MESSAGE_ATTEST, MESSAGE_FRAMES, MESSAGE_HELLO, MESSAGE_KEYS, RESET_FAILED } from '../abi/channel'
-import { BLAME_KERNEL, BLAME_NITRO, BLAME_PARENT, BLAME_WORKLOAD, FAULT_BAD_CALL, FAULT_NONE, FAULT_NSM, FAULT_PROTOCOL } from '../abi/fault'
+import { BLAME_KERNEL, BLAME_NITRO, BLAME_PARENT, BLAME_WORKLOAD, FAULT_BAD_CALL, FAULT_KERNEL, FAULT_NONE, FAULT_NSM, FAULT_PROTOCOL } from '../abi/fault'
 import { KERNEL_ABI, MAX_LAUNCH_PAYLOAD, MAX_RELAY_PAYLOAD, WORKLOAD_TICK_MS } from '../abi/limits'
 import { PHASE_DEAD, PHASE_OPENING, PHASE_SERVING, PHASE_STALE } from '../abi/phase'
 import { STATUS_AGAIN } from '../abi/status'
@@ -11,7 +11,8 @@ import {
 } from '../abi/wire'
 import { CborReader } from '../codec/cbor-reader'
 import { Writer } from '../codec/writer'
-import { load32, zeroise } from '../mem/bytes'
+import { selfTest as knownAnswers } from '../crypto/self-test'
+import { load32 } from '../mem/bytes'
 import { beginBoot, bootAnswer } from './boot'
 import * as calls from './calls'
 import { advance, now } from './clock'
@@ -24,7 +25,7 @@ import { receiveFrames, resetStream } from './frames'
 import { documentRefused, receiveDocument, receiveHello, receiveKeys } from './handshake'
 import { answerError } from './kernel-paths'
 import { outgoing, readBytes, ticket, waiter, WAITS_BOOT, WAITS_EVIDENCE, WAITS_SESSION, WAITS_STORE } from './nsm'
-import { outbox, sendAck, sendClose } from './outbox'
+import { emptyOutbox, outbox, sendAck, sendClose } from './outbox'
 import { allowed, current, enter, ROUTE_ANSWER, ROUTE_BOOT, ROUTE_READY, ROUTE_STEP } from './phases'
 import { closeSession, findSession, forgetSession, isNextSession, openSession, sessions, STATE_OPEN } from './session'
 import { takeBack } from './settle'
@@ -55,6 +56,11 @@ let notice: Attested | null = null
 
 export function kernelAbi(): i32 {
   return KERNEL_ABI
+}
+
+/** Known answers of the encryption core; 0, or a fault. Belongs to no phase. */
+export function selfTest(): i32 {
+  return knownAnswers() ? 0 : ended(fault(FAULT_KERNEL, BLAME_KERNEL))
 }
 
 /** Room for an input; 0 refuses one that is too large. */
@@ -152,7 +158,7 @@ export function outLength(): u32 {
 
 /** The shell has written what was in `out`. No frame of this instance is on the stack: the time to collect. */
 export function outTaken(): void {
-  outbox.clear()
+  emptyOutbox()
   steps++
   collectWhenDue()
 }

@@ -3,13 +3,21 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { dirname } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type ErrorCode, FatalError } from '../errors.ts'
+import type { ClockSetting } from '../nitro/clock.ts'
 import type { DataFolder } from '../nitro/data-folder.ts'
+import { canHaveChildUsers } from '../nitro/pool/child-user.ts'
 import { built } from './files.ts'
 
 export type NitroEvent = { event: string; [field: string]: unknown }
 export type NitroProcess = { process: ChildProcess; port: number; exited: Promise<number>; stop(): Promise<void> }
 
-export type NitroOptions = { folder: DataFolder; port: number; origins: string[]; onEvent(event: NitroEvent): void }
+export type NitroOptions = {
+  folder: DataFolder
+  port: number
+  origins: string[]
+  clock?: ClockSetting
+  onEvent(event: NitroEvent): void
+}
 
 const STEP_DEADLINE_MS = 1000
 const POOL_SIZE = 2
@@ -18,6 +26,7 @@ const STOP_MS = 3000
 /** @throws FatalError with nitro's code */
 export async function startNitro(options: NitroOptions): Promise<NitroProcess> {
   const bundle = built('nitro.mjs')
+  const kernel = built('assembly/kernel/kernel.wasm')
   const { root, nitro } = options.folder
   const child = spawn(
     process.execPath,
@@ -28,6 +37,7 @@ export async function startNitro(options: NitroOptions): Promise<NitroProcess> {
       '--allow-child-process',
       `--allow-fs-read=${dirname(bundle)}`,
       `--allow-fs-read=${process.execPath}`,
+      `--allow-fs-read=${kernel}`,
       `--allow-fs-read=${root}`,
       `--allow-fs-write=${nitro}`,
       '--allow-fs-read=/proc',
@@ -44,8 +54,11 @@ export async function startNitro(options: NitroOptions): Promise<NitroProcess> {
     port: options.port,
     origins: options.origins,
     poolSize: POOL_SIZE,
+    ownUsers: canHaveChildUsers([process.execPath, built('enclave.cjs')]),
     cpuCount: 2,
     stepDeadlineMs: STEP_DEADLINE_MS,
+    kernel,
+    clock: options.clock,
   }
   child.stdin?.write(`${JSON.stringify(settings)}\n`)
   const exited = new Promise<number>((resolve) => child.once('close', (code) => resolve(code ?? 1)))

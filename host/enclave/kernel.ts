@@ -6,6 +6,7 @@ export type KernelExports = {
   memory: WebAssembly.Memory
   _start(): void
   kernelAbi(): number
+  selfTest(): number
   inbox(length: number): number
   boot(length: number, nowMs: number): number
   phase(): number

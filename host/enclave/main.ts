@@ -5,12 +5,20 @@
 import { BLAME_KERNEL, BLAME_NITRO, FAULT_BOOT, FAULT_PROTOCOL, FAULT_TRAP } from '../../assembly/abi/fault.ts'
 import { MAX_LAUNCH_PAYLOAD, MAX_RELAY_PAYLOAD } from '../../assembly/abi/limits.ts'
 import { PHASE_MEASURED, PHASE_OPENING } from '../../assembly/abi/phase.ts'
-import { CONTROL_EPITAPH, CONTROL_LAUNCH, CONTROL_READY, CONTROL_SERVING } from '../../assembly/abi/wire.ts'
+import {
+  CONTROL_EPITAPH,
+  CONTROL_LAUNCH,
+  CONTROL_READY,
+  CONTROL_REHEARSE,
+  CONTROL_REHEARSED,
+  CONTROL_SERVING,
+} from '../../assembly/abi/wire.ts'
 import { Gone, ParentReader, readControl, writeControl, writeParent } from './descriptors.ts'
 import { EnclaveFault, Kernel } from './kernel.ts'
 import { parseLaunch } from './launch.ts'
 import { lockDown } from './lockdown.ts'
 import { NsmPort } from './nsm-port.ts'
+import { rehearse } from './rehearsal.ts'
 import { Workload } from './workload.ts'
 
 /** Holds the largest frame and what came with it. */
@@ -38,7 +46,12 @@ function serve(): void {
   const [ppid = '0'] = process.argv.slice(2)
   const layers = lockDown(Number(ppid))
   writeControl(CONTROL_READY, Buffer.from(JSON.stringify({ pid: process.pid, node: process.version, layers })))
-  const frame = readControl(MAX_LAUNCH_PAYLOAD)
+  let frame = readControl(MAX_LAUNCH_PAYLOAD)
+  if (frame.type === CONTROL_REHEARSE) {
+    rehearse(parseLaunch(frame.payload), nowMs)
+    writeControl(CONTROL_REHEARSED, new Uint8Array(0))
+    frame = readControl(MAX_LAUNCH_PAYLOAD)
+  }
   if (frame.type !== CONTROL_LAUNCH) throw new EnclaveFault(FAULT_PROTOCOL, BLAME_NITRO)
   const launch = parseLaunch(frame.payload)
 

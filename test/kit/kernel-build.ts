@@ -28,13 +28,11 @@ export function buildKernel(changes: SourceChange[]): Uint8Array {
         source.replace(from, () => to),
       )
     }
-    const asc = join(ROOT, 'node_modules/assemblyscript/bin/asc.js')
-    const { status, stderr } = spawnSync(process.execPath, [asc, 'assembly/kernel/index.ts', '--target', 'kernel'], {
-      cwd: folder,
-      encoding: 'utf8',
-    })
+    const output = join(folder, 'kernel.wasm')
+    const args = ['--no-warnings', join(ROOT, 'host/build.ts'), '--variant', output, 'TEST_VARIANT=1', folder]
+    const { status, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
     if (status !== 0) throw new Error(stderr)
-    return readFileSync(join(folder, 'assembly/kernel/kernel.wasm'))
+    return readFileSync(output)
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
