@@ -13,17 +13,34 @@ const ARROWS: Record<string, string[]> = {
   'assembly/sdk': ['assembly/mem'],
   'assembly/workloads': ['assembly/sdk', 'assembly/codec'],
   'host/errors.ts': [],
+  /** Files that are there whole or not at all. */
+  'host/disk': ['host/confine'],
+  /** System calls by node:ffi, for every process of the host. */
+  'host/confine': [],
   'host/core': [],
+  'host/bench': ['host/core'],
   'host/wire': [],
   'host/verifier': ['host/wire'],
-  'host/control': ['host/wire', 'host/log'],
-  'host/nitro': ['host/wire', 'host/control', 'host/log', 'host/verifier'],
-  'host/kms': ['host/wire', 'host/verifier'],
-  'host/parent': ['host/wire'],
-  'host/enclave': ['host/wire'],
-  'host/client': ['host/core', 'host/verifier', 'host/log', 'host/wire'],
+  'host/log/proofs': [],
+  'host/log': ['host/log/proofs', 'host/wire', 'host/disk'],
+  'host/control': ['host/wire', 'host/log', 'host/log/proofs'],
+  'host/nitro': [
+    'host/wire',
+    'host/control',
+    'host/log',
+    'host/log/proofs',
+    'host/verifier',
+    'host/confine',
+    'host/disk',
+  ],
+  'host/kms': ['host/wire', 'host/verifier', 'host/disk', 'host/confine'],
+  'host/parent': ['host/wire', 'host/confine'],
+  'host/enclave': ['host/wire', 'host/confine'],
+  'host/client': ['host/core', 'host/verifier', 'host/log/proofs', 'host/wire'],
   'host/cli': [
+    'host/confine',
     'host/core',
+    'host/bench',
     'host/verifier',
     'host/log',
     'host/wire',
@@ -49,7 +66,7 @@ const PACKAGES: Record<string, string[]> = {
 }
 
 /** Pure, and run in browsers: no module of Node's. `client` keeps what needs Node in *.node.ts and proxy/. */
-const WITHOUT_NODE = ['host/wire', 'host/verifier', 'host/client']
+const WITHOUT_NODE = ['host/wire', 'host/verifier', 'host/client', 'host/log/proofs']
 
 type Source = { path: string; text: string }
 

@@ -26,6 +26,10 @@ export const FAULT_NSM = 9
 export const FAULT_BOOT = 10
 /** An invariant of the kernel does not hold. */
 export const FAULT_KERNEL = 11
+/** The store is not what its head and register say, or the KMS refuses its key. */
+export const FAULT_STORE = 12
+/** Another enclave has taken the store: this one ends before it acknowledges anything more. */
+export const FAULT_FENCED = 13
 
 export const BLAME_WORKLOAD = 1
 export const BLAME_KERNEL = 2

@@ -38,6 +38,14 @@ export const MAX_KEY_BYTES = 1024
 /** PROTOCOLS 6: a request's writes, and their sealed size, stay under etcd's own limits. */
 export const MAX_WRITES = 100
 export const MAX_TRANSACTION_BYTES = 1468006
+/** Records and bytes of a group commit; the parent may say less, if its backend takes less. */
+export const MAX_COMMIT_RECORDS = 1000
+export const MAX_COMMIT_BYTES = 8388608
+/** Quotas of one enclave: what its keys and values take, and how many there are. */
+export const MAX_STORE_BYTES = 268435456
+export const MAX_STORE_RECORDS = 1000000
+/** Writes that wait for the parent, in bytes; above it a request that would write is asked to come again. */
+export const MAX_PENDING_BYTES = 33554432
 export const MAX_SCAN_ITEMS = 10000
 export const MAX_RANDOM_BYTES = 65536
 /** Nitro's own range for each field of an attestation request, bounded by NSM_REQUEST_MAX. */

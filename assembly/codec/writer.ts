@@ -1,5 +1,5 @@
 // A buffer that grows, in unmanaged memory, and CBOR in its shortest form written into it.
-import { copy, store32, zeroise } from '../mem/bytes'
+import { copy, store32, store64, zeroise } from '../mem/bytes'
 
 export class Writer {
   at: usize
@@ -47,6 +47,10 @@ export class Writer {
 
   u32(value: u32): void {
     store32(this.grow(4), value)
+  }
+
+  u64(value: u64): void {
+    store64(this.grow(8), value)
   }
 
   raw(from: usize, length: usize): void {

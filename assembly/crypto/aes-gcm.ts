@@ -1,85 +1,151 @@
-// AES-256-GCM, SP 800-38D, with nonces of 96 bits. Opening verifies the whole tag before it releases a byte.
-import { copy, equal, store32, store64, xor, zeroise } from '../mem/bytes'
-import { AES256_STATE, AES_PASS, aes256Encrypt8, aes256Init } from './aes'
-import { GHASH_KEY, ghashKey, ghashUpdate } from './ghash'
+// AES-256-GCM, SP 800-38D, with nonces of 96 bits. Opening verifies the whole tag before it releases a byte: it reads a message twice.
+// Group 0 of counters is {unused, the tag's mask, the first 96 bytes of key stream}; all others are whole. A counter of 32 bits would
+// wrap at 64 GiB, and memory ends at 4.
+import { copy, store64 } from '../mem/bytes'
+import { wipe } from '../mem/simd'
+import { AES256_STATE, AES_GROUP, aes256End, aes256Init, aes256Stream } from './aes'
+import { GHASH_BLOCKS, GHASH_KEY, ghashBlocks, ghashEnd, ghashKey, ghashPowers } from './ghash'
 
-/** Bytes of a key's state. */
+/** Bytes of a key's state: round keys and tables. It is the caller's, 16-byte aligned, and to be erased as the key is. */
 export const AES_GCM_STATE: usize = AES256_STATE + GHASH_KEY
 export const AES_GCM_NONCE: usize = 12
 export const AES_GCM_TAG: usize = 16
 const HASH_KEY: usize = AES256_STATE
 
-/** In the first pass: block 0 is the tag's mask, the others the first bytes of key stream. */
-const FIRST: usize = AES_PASS - 16
+/** Bytes of key stream in group 0. */
+const FIRST: usize = AES_GROUP - 32
+const PIECE: usize = GHASH_BLOCKS * 16
 
-const first = memory.data(<i32>AES_PASS, 16)
-const stream = memory.data(<i32>AES_PASS, 16)
-const sum = memory.data(16, 16)
-const lengths = memory.data(16, 16)
-const expected = memory.data(16, 16)
+const zeros = memory.data(<i32>PIECE, 16)
+/** Group 0, and group 1 where there is need of it. */
+const first = memory.data(<i32>PIECE, 16)
+/** Key stream of the last bytes. */
+const last = memory.data(<i32>PIECE, 16)
+/** Blocks that wait to be hashed together. */
+const pending = memory.data(<i32>PIECE, 16)
+let waiting: usize = 0
 
 /** SAFETY: `state` holds AES_GCM_STATE bytes, `key` 32. */
 export function aesGcmInit(state: usize, key: usize): void {
   aes256Init(state, key)
-  zeroise(stream, AES_PASS)
-  aes256Encrypt8(state, stream, stream)
-  ghashKey(state + HASH_KEY, stream)
-  zeroise(stream, AES_PASS)
+  aes256Stream(state, zeros, 0, 1, first, zeros)
+  ghashKey(state + HASH_KEY, first)
+  finish(AES_GROUP)
 }
 
-/** Writes ciphertext ‖ tag. `out` may be `from`. SAFETY: nonce 12, out length + 16 bytes. */
+/**
+ * Writes ciphertext ‖ tag. `out` is `from`, or does not overlap it; nor does it nonce and AAD.
+ * SAFETY: nonce 12, out length + 16 bytes.
+ */
 export function aesGcmSeal(
   state: usize, out: usize, nonce: usize, aad: usize, aadLength: usize, from: usize, length: usize
 ): void {
-  counters(state, first, nonce, 1)
+  const used = start(state, nonce, length)
   cipher(state, nonce, out, from, length)
-  authenticate(state, aad, aadLength, out, length, out + length)
-  zeroise(first, AES_PASS)
+  v128.store(out + length, authenticate(state, aad, aadLength, out, length))
+  finish(used)
 }
 
-/** @returns false, and writes nothing, unless the tag is right. `length` counts the tag; `out` gets length - 16 bytes and may be `from`. */
+/**
+ * @returns false, and writes nothing, unless the tag is right. `length` counts the tag; `out` gets length - 16 bytes; it is `from`, or
+ * does not overlap it, nor nonce and AAD.
+ */
 export function aesGcmOpen(
   state: usize, out: usize, nonce: usize, aad: usize, aadLength: usize, from: usize, length: usize
 ): bool {
   if (length < AES_GCM_TAG) return false
-  const textLength = length - AES_GCM_TAG
-  counters(state, first, nonce, 1)
-  authenticate(state, aad, aadLength, from, textLength, expected)
-  const right = equal(expected, from + textLength, AES_GCM_TAG) // CT: whole tag
-  zeroise(expected, AES_GCM_TAG) // of a forged message, it is the tag that would pass
-  if (right) cipher(state, nonce, out, from, textLength)
-  zeroise(first, AES_PASS)
+  length -= AES_GCM_TAG
+  const used = start(state, nonce, length)
+  const expected = authenticate(state, aad, aadLength, from, length)
+  const right = !v128.any_true(v128.xor(expected, v128.load(from + length))) // CT: the whole tag at once
+  if (right) cipher(state, nonce, out, from, length)
+  finish(used)
   return right
 }
 
-/** Key stream of eight blocks from `counter` on, section 6.5. */
-function counters(state: usize, out: usize, nonce: usize, counter: u32): void {
-  for (let i: usize = 0; i < AES_PASS; i += 16) {
-    copy(out + i, nonce, AES_GCM_NONCE)
-    store32(out + i + 12, counter++)
-  }
-  aes256Encrypt8(state, out, out)
+// The tag's mask and the first key stream, at `first`
+function start(state: usize, nonce: usize, length: usize): usize {
+  const groups: u32 = length <= FIRST ? 1 : 2
+  aes256Stream(state, nonce, 0, groups, first, zeros)
+  return <usize>groups * AES_GROUP
+}
+
+function finish(used: usize): void {
+  wipe(first, used)
+  wipe(pending, PIECE)
+  aes256End()
+  ghashEnd()
 }
 
 function cipher(state: usize, nonce: usize, out: usize, from: usize, length: usize): void {
-  const head = min(length, FIRST)
-  xor(out, from, first + 16, head)
-  let counter: u32 = 9
-  for (let at = head; at < length; at += AES_PASS, counter += 8) {
-    counters(state, stream, nonce, counter)
-    xor(out + at, from + at, stream, min(<usize>AES_PASS, length - at))
-  }
-  zeroise(stream, AES_PASS)
+  const head = min(length, PIECE - 32)
+  apply(out, from, first + 32, head)
+  if (length <= head) return
+  out += head
+  from += head
+  length -= head
+  const groups = <u32>(length / PIECE) << 1
+  aes256Stream(state, nonce, 2, groups, out, from)
+  const done = <usize>groups * AES_GROUP
+  length -= done
+  if (length == 0) return
+  const rest: u32 = length <= AES_GROUP ? 1 : 2
+  aes256Stream(state, nonce, 2 + groups, rest, last, zeros)
+  apply(out + done, from + done, last, length)
+  wipe(last, PIECE)
 }
 
-// Section 7.1: GHASH over AAD, text and their lengths in bits, masked by the first counter block
-function authenticate(state: usize, aad: usize, aadLength: usize, text: usize, length: usize, tag: usize): void {
-  zeroise(sum, 16)
-  ghashUpdate(state + HASH_KEY, sum, aad, aadLength)
-  ghashUpdate(state + HASH_KEY, sum, text, length)
-  store64(lengths, <u64>aadLength << 3)
-  store64(lengths + 8, <u64>length << 3)
-  ghashUpdate(state + HASH_KEY, sum, lengths, 16)
-  xor(tag, sum, first, 16)
-  zeroise(sum, 16)
+// out = from XOR key stream. The last sixteen bytes are read before any is written, and written again: there are no single bytes to do.
+function apply(out: usize, from: usize, stream: usize, length: usize): void {
+  if (length < 16) {
+    for (let i: usize = 0; i < length; i++) store<u8>(out + i, load<u8>(from + i) ^ load<u8>(stream + i))
+    return
+  }
+  const end = length - 16
+  const tail = v128.xor(v128.load(from + end), v128.load(stream + end))
+  for (let i: usize = 0; i < end; i += 16) v128.store(out + i, v128.xor(v128.load(from + i), v128.load(stream + i)))
+  v128.store(out + end, tail)
+}
+
+// Section 7.1: GHASH over AAD, text and their lengths in bits, masked by the second counter block
+function authenticate(state: usize, aad: usize, aadLength: usize, text: usize, length: usize): v128 {
+  const key = state + HASH_KEY
+  const blocks = ((aadLength + 15) >> 4) + ((length + 15) >> 4) + 1
+  ghashPowers(key, <u32>min(blocks, GHASH_BLOCKS))
+  let sum = i64x2.splat(0)
+  sum = absorb(key, sum, aad, aadLength)
+  sum = absorb(key, sum, text, length)
+  const at = pending + waiting
+  store64(at, <u64>aadLength << 3) // SAFETY: absorb leaves room for a block
+  store64(at + 8, <u64>length << 3)
+  sum = ghashBlocks(key, sum, pending, (waiting >> 4) + 1)
+  waiting = 0
+  return v128.xor(sum, v128.load(first, 16))
+}
+
+// Hashes whole pieces, and keeps the rest, padded with zeros to whole blocks, for the next call: always less than a piece.
+function absorb(key: usize, sum: v128, from: usize, length: usize): v128 {
+  if (waiting > 0) {
+    const fitting = min(length, PIECE - waiting)
+    sum = keep(key, sum, from, fitting)
+    from += fitting
+    length -= fitting
+  }
+  for (; length >= PIECE; length -= PIECE, from += PIECE) sum = ghashBlocks(key, sum, from, GHASH_BLOCKS)
+  return keep(key, sum, from, length)
+}
+
+// SAFETY: waiting + length is PIECE at most
+function keep(key: usize, sum: v128, from: usize, length: usize): v128 {
+  const at = pending + waiting
+  const whole = length & ~15
+  for (let i: usize = 0; i < whole; i += 16) v128.store(at + i, v128.load(from + i))
+  if (whole < length) {
+    v128.store(at + whole, i64x2.splat(0))
+    copy(at + whole, from + whole, length - whole)
+  }
+  waiting += (length + 15) & ~15
+  if (waiting < PIECE) return sum
+  waiting = 0
+  return ghashBlocks(key, sum, pending, GHASH_BLOCKS)
 }

@@ -1,283 +1,213 @@
-// AES-256, FIPS 197, bitsliced: eight blocks at a time in eight planes, one plane a bit. A plane's byte is a position of the state,
-// its bit a block. CT: logic operations and fixed shuffles only; no table, no branch and no address depends on key or data.
-// SAFETY: in functions that are not exported, `at` and `key` name AES_PASS bytes; offsets are constants below that.
-import { zeroise } from '../mem/bytes'
+// AES-256 in counter mode, FIPS 197 and SP 800-38A section 6.5, for GCM's counter blocks: a nonce of 96 bits and a counter of 32.
+// Eight blocks at a time in eight planes (hot/aes8.ts says how). Of 256 consecutive counters only the last byte changes, so that what
+// comes out of round 1 is c1, made once a nonce and 256 blocks, XOR an entry of a table made once a key: 32 entries, one for each group
+// of eight counters. The index of the table is the counter, which is public.
+// CT: no branch and no address depends on key or data.
+import { copy } from '../mem/bytes'
+import { wipe } from '../mem/simd'
+import { mixColumns, shiftRows, subBytes } from './aes-bytes'
+import { subPlanes } from './aes-planes'
 
 export const AES256_KEY: usize = 32
-export const AES_BLOCK: usize = 16
-/** What one pass encrypts: eight blocks. */
-export const AES_PASS: usize = 128
-/** Bytes of a key's state: 15 round keys of eight planes. */
-export const AES256_STATE: usize = 15 * AES_PASS
+/** What one group encrypts: eight blocks. */
+export const AES_GROUP: usize = 128
+/** Groups that share a c1. */
+const GROUPS: u32 = 32
 
-const ROUNDS: usize = 14 // FIPS 197 section 5, Nk = 8
-const planes = memory.data(<i32>AES_PASS, 16)
-const words = memory.data(240, 16)
+// A key's state: round keys of rounds 0 and 1 in bytes, of 2 to 14 in planes at 128 * round, then the table.
+const FIRST_KEYS: usize = 0
+const TABLE: usize = 15 * AES_GROUP
+/** Bytes of a key's state. */
+export const AES256_STATE: usize = TABLE + <usize>GROUPS * AES_GROUP
+
+// @ts-ignore: decorator
+@external('aes8', 'hotAes8')
+declare function hotAes8(keys: usize, masks: usize, c1: usize, table: usize, out: usize, from: usize): void
+// @ts-ignore: decorator
+@external('aes16', 'hotAes16')
+declare function hotAes16(keys: usize, masks: usize, c1: usize, table: usize, out: usize, from: usize, pairs: usize): void
+
+// For n = 0 to 3 ShiftRows that are due, where MixColumns' next and next but one row stand in a row-major plane: 4 * ((row + k) & 3) +
+// ((column + k * n) & 3). Then round 14's ShiftRows with the way back to FIPS 197's column-major order, and the three swap masks.
+// prettier-ignore
+const MASKS = memory.data<u8>([
+  4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3,
+  8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7,
+  5, 6, 7, 4, 9, 10, 11, 8, 13, 14, 15, 12, 1, 2, 3, 0,
+  10, 11, 8, 9, 14, 15, 12, 13, 2, 3, 0, 1, 6, 7, 4, 5,
+  6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13, 2, 3, 0, 1,
+  8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7,
+  7, 4, 5, 6, 11, 8, 9, 10, 15, 12, 13, 14, 3, 0, 1, 2,
+  10, 11, 8, 9, 14, 15, 12, 13, 2, 3, 0, 1, 6, 7, 4, 5,
+  0, 6, 8, 14, 1, 7, 9, 15, 2, 4, 10, 12, 3, 5, 11, 13,
+  0x55, 0x55, 0x55, 0x55, 0x55, 0x55, 0x55, 0x55, 0x55, 0x55, 0x55, 0x55, 0x55, 0x55, 0x55, 0x55,
+  0x33, 0x33, 0x33, 0x33, 0x33, 0x33, 0x33, 0x33, 0x33, 0x33, 0x33, 0x33, 0x33, 0x33, 0x33, 0x33,
+  0x0f, 0x0f, 0x0f, 0x0f, 0x0f, 0x0f, 0x0f, 0x0f, 0x0f, 0x0f, 0x0f, 0x0f, 0x0f, 0x0f, 0x0f, 0x0f,
+], 16)
+
+const schedule = memory.data(240, 16)
+const c1 = memory.data(<i32>AES_GROUP, 16)
+const planes = memory.data(<i32>AES_GROUP, 16)
 
 /** Expands a key. SAFETY: `state` holds AES256_STATE bytes, `key` 32. */
 export function aes256Init(state: usize, key: usize): void {
-  memory.copy(words, key, 32)
-  let constant: u32 = 1 // FIPS 197 section 5.2: Rcon
-  for (let i: usize = 8; i < 60; i++) {
-    let word = load<u32>(words + 4 * i - 4)
-    if ((i & 7) == 0) {
-      word = substitute(rotr<u32>(word, 8)) ^ constant
-      constant <<= 1
-    } else if ((i & 7) == 4) word = substitute(word)
-    store<u32>(words + 4 * i, load<u32>(words + 4 * i - 32) ^ word)
+  expand(key)
+  v128.store(state + FIRST_KEYS, v128.load(schedule))
+  v128.store(state + FIRST_KEYS, v128.load(schedule, 16), 16)
+  for (let round: usize = 2; round <= 14; round++) {
+    // The last round's key stands in order, as its ShiftRows are done
+    let bytes = v128.load(schedule + 16 * round)
+    if (round < 14) bytes = shifted(bytes, round & 3)
+    bytes = v128.xor(bytes, i8x16.splat(0x63)) // FIPS 197 section 5.1.1: the S-box's constant, which MixColumns leaves as it is
+    toPlanes(state + round * AES_GROUP, bytes)
   }
-  for (let round: usize = 0; round <= ROUNDS; round++) {
-    const bytes = v128.load(words + 16 * round)
-    for (let bit = 0; bit < 8; bit++) {
-      const set = v128.and(bytes, i8x16.splat(<i8>(<i32>1 << bit)))
-      v128.store(state + round * AES_PASS + 16 * <usize>bit, i8x16.ne(set, i8x16.splat(0)))
+  makeTable(state + TABLE, load<u8>(schedule, 15))
+  wipe(schedule, 240)
+  wipe(planes, AES_GROUP)
+}
+
+/**
+ * out = from XOR key stream of counter blocks `nonce ‖ 8 * group` on; `out` may be `from`, but not overlap it otherwise. The calls for
+ * a message come in the order of groups, from 0 on, and aes256End after them.
+ * SAFETY: nonce 12, `groups` * 128 bytes at `out` and `from`.
+ */
+export function aes256Stream(state: usize, nonce: usize, group: u32, groups: u32, out: usize, from: usize): void {
+  while (groups > 0) {
+    const first = group & (GROUPS - 1)
+    if (first == 0) begin(state, nonce, group)
+    const count = min(groups, GROUPS - first)
+    const table = state + TABLE + <usize>first * AES_GROUP
+    const pairs = count >> 1
+    if (pairs > 0) hotAes16(state, MASKS, c1, table, out, from, pairs)
+    const done = <usize>(pairs << 1) * AES_GROUP
+    if (count & 1) hotAes8(state, MASKS, c1, table + done, out + done, from + done)
+    out += <usize>count * AES_GROUP
+    from += <usize>count * AES_GROUP
+    group += count
+    groups -= count
+  }
+}
+
+export function aes256End(): void {
+  wipe(c1, AES_GROUP)
+}
+
+// FIPS 197 section 5.2, Nk = 8: four words at a time, each the XOR of those before it
+function expand(key: usize): void {
+  copy(schedule, key, AES256_KEY)
+  let constant: u32 = 1 // Rcon
+  let a = v128.load(schedule)
+  let b = v128.load(schedule, 16)
+  for (let i: usize = 32; i < 240; i += 32) {
+    let word = subBytes(i8x16.shuffle(b, b, 13, 14, 15, 12, 13, 14, 15, 12, 13, 14, 15, 12, 13, 14, 15, 12))
+    word = v128.xor(word, i32x4.splat(constant))
+    constant <<= 1
+    a = v128.xor(running(a), word)
+    v128.store(schedule + i, a)
+    if (i == 224) break
+    b = v128.xor(running(b), subBytes(i32x4.shuffle(a, a, 3, 3, 3, 3)))
+    v128.store(schedule + i, b, 16)
+  }
+}
+
+// Each word XOR those before it
+// @ts-ignore: decorator
+@inline
+function running(x: v128): v128 {
+  const zero = i64x2.splat(0)
+  x = v128.xor(x, i32x4.shuffle(zero, x, 0, 4, 5, 6))
+  return v128.xor(x, i32x4.shuffle(zero, x, 0, 1, 4, 5))
+}
+
+// From FIPS 197's column-major order to rows, `n` ShiftRows behind: byte 4 * row + ((column + n * row) & 3)
+function shifted(x: v128, n: usize): v128 {
+  x = i8x16.shuffle(x, x, 0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15)
+  for (; n > 0; n--) x = i8x16.shuffle(x, x, 0, 1, 2, 3, 7, 4, 5, 6, 10, 11, 8, 9, 13, 14, 15, 12)
+  return x
+}
+
+// Eight times the same block
+function toPlanes(at: usize, x: v128): void {
+  for (let bit = 0; bit < 8; bit++, at += 16) {
+    const set = v128.and(x, i8x16.splat(<i8>(<i32>1 << bit)))
+    v128.store(at, i8x16.ne(set, i8x16.splat(0)))
+  }
+}
+
+// c1: round 1 of a block whose last byte counts for nothing, in planes one ShiftRows behind
+function begin(state: usize, nonce: usize, group: u32): void {
+  let x = v128.load64_zero(nonce)
+  x = i32x4.replace_lane(x, 2, load<u32>(nonce, 8))
+  x = i32x4.replace_lane(x, 3, bswap<u32>(group << 3))
+  x = shiftRows(subBytes(v128.xor(x, v128.load(state + FIRST_KEYS))))
+  x = i8x16.replace_lane(x, 3, 0) // where ShiftRows puts byte 15
+  x = v128.xor(mixColumns(x), v128.load(state + FIRST_KEYS, 16))
+  toPlanes(c1, shifted(x, 1))
+}
+
+/**
+ * What byte 15, whose key is `k`, adds to round 1 for each of its 256 values: to column 0 once, once, three times and twice (MixColumns'
+ * last column), at 5 * row in a plane one ShiftRows behind. Two halves of 128 values; a plane's byte is a group, its bit a block.
+ */
+function makeTable(table: usize, k: u8): void {
+  for (let half: u32 = 0; half < 2; half++) {
+    for (let bit: u32 = 0; bit < 8; bit++) {
+      let values: v128
+      if (bit == 0) values = i8x16.splat(<i8>0xaa)
+      else if (bit == 1) values = i8x16.splat(<i8>0xcc)
+      else if (bit == 2) values = i8x16.splat(<i8>0xf0)
+      else if (bit == 3) values = i16x8.splat(<i16>0xff00)
+      else if (bit == 4) values = i32x4.splat(0xffff0000)
+      else if (bit == 5) values = i64x2.splat(0xffffffff00000000)
+      else if (bit == 6) values = i64x2.replace_lane(i64x2.splat(0), 1, -1)
+      else values = i64x2.splat(-(<i64>half))
+      const keyBit = i8x16.splat(-<i8>((<u32>k >> bit) & 1)) // CT: a mask
+      v128.store(planes + (<usize>bit << 4), v128.xor(values, keyBit))
+    }
+    subPlanes(planes)
+    const top = v128.load(planes, 112)
+    let below = top
+    for (let bit: u32 = 0; bit < 8; bit++) {
+      const once = v128.load(planes + (<usize>bit << 4))
+      // Times x: bits move up by one, and the top one comes back at 0, 1, 3 and 4
+      let twice = bit == 0 ? top : below
+      if (bit == 1 || bit == 3 || bit == 4) twice = v128.xor(twice, top)
+      below = once
+      scatter(table + (<usize>half << 11) + (<usize>bit << 4), once, twice)
     }
   }
-  zeroise(words, 240)
-  zeroise(planes, AES_PASS)
 }
 
-/** Encrypts eight blocks. `out` may be `from`. SAFETY: 128 bytes at both. */
-export function aes256Encrypt8(state: usize, out: usize, from: usize): void {
-  memory.copy(planes, from, AES_PASS)
-  transpose(planes)
-  addRoundKey(planes, state)
-  for (let round: usize = 1; round < ROUNDS; round++) {
-    subBytes(planes)
-    linear(planes, state + round * AES_PASS)
+// Byte i of the vectors to entry i of the table
+function scatter(at: usize, once: v128, twice: v128): void {
+  const thrice = v128.xor(once, twice)
+  const zero = i64x2.splat(0)
+  // once ‖ 0 and thrice ‖ twice by pairs, eight entries a vector; then by fours, four entries a vector
+  for (let high = 0; high < 2; high++) {
+    const a = high == 0 ? unpackLow(once, zero) : unpackHigh(once, zero)
+    const b = high == 0 ? unpackLow(thrice, twice) : unpackHigh(thrice, twice)
+    at = four(at, i8x16.shuffle(a, b, 0, 1, 16, 17, 2, 3, 18, 19, 4, 5, 20, 21, 6, 7, 22, 23))
+    at = four(at, i8x16.shuffle(a, b, 8, 9, 24, 25, 10, 11, 26, 27, 12, 13, 28, 29, 14, 15, 30, 31))
   }
-  subBytes(planes)
-  lastLinear(planes, state + ROUNDS * AES_PASS)
-  transpose(planes)
-  memory.copy(out, planes, AES_PASS)
-}
-
-// S-box of four bytes
-function substitute(word: u32): u32 {
-  zeroise(planes, AES_PASS)
-  store<u32>(planes, word)
-  transpose(planes)
-  subBytes(planes)
-  transpose(planes)
-  return load<u32>(planes)
-}
-
-function addRoundKey(at: usize, key: usize): void {
-  for (let i: usize = 0; i < AES_PASS; i += 16) v128.store(at + i, v128.xor(v128.load(at + i), v128.load(key + i)))
 }
 
 // @ts-ignore: decorator
 @inline
-function swapMove(a: usize, b: usize, shift: i32, mask: v128): void {
-  const x = v128.load(a)
-  const y = v128.load(b)
-  const t = v128.and(v128.xor(i64x2.shr_u(x, shift), y), mask)
-  v128.store(b, v128.xor(y, t))
-  v128.store(a, v128.xor(x, i64x2.shl(t, shift)))
-}
-
-/** Eight blocks to eight planes, and back: a transposition of 8 by 8 bits in each byte. */
-function transpose(at: usize): void {
-  const ones = i8x16.splat(0x55)
-  const twos = i8x16.splat(0x33)
-  const fours = i8x16.splat(0x0f)
-  for (let i: usize = 0; i < AES_PASS; i += 32) swapMove(at + i, at + i + 16, 1, ones)
-  for (let i: usize = 0; i < 32; i += 16) {
-    swapMove(at + i, at + i + 32, 2, twos)
-    swapMove(at + i + 64, at + i + 96, 2, twos)
-  }
-  for (let i: usize = 0; i < 64; i += 16) swapMove(at + i, at + i + 64, 4, fours)
+function unpackLow(a: v128, b: v128): v128 {
+  return i8x16.shuffle(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
 }
 
 // @ts-ignore: decorator
 @inline
-function shiftRows(x: v128): v128 {
-  return i8x16.shuffle(x, x, 0, 5, 10, 15, 4, 9, 14, 3, 8, 13, 2, 7, 12, 1, 6, 11)
+function unpackHigh(a: v128, b: v128): v128 {
+  return i8x16.shuffle(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
 }
 
-// @ts-ignore: decorator
-@inline
-function rotateColumns1(x: v128): v128 {
-  return i8x16.shuffle(x, x, 1, 2, 3, 0, 5, 6, 7, 4, 9, 10, 11, 8, 13, 14, 15, 12)
-}
-
-// @ts-ignore: decorator
-@inline
-function rotateColumns2(x: v128): v128 {
-  return i8x16.shuffle(x, x, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13)
-}
-
-// ShiftRows, MixColumns, AddRoundKey: with u = a ^ rot1(a), 2u ^ rot1(a) ^ rot2(u), FIPS 197 section 5.1.3
-function linear(at: usize, key: usize): void {
-  const a0 = shiftRows(v128.load(at, 0))
-  const a1 = shiftRows(v128.load(at, 16))
-  const a2 = shiftRows(v128.load(at, 32))
-  const a3 = shiftRows(v128.load(at, 48))
-  const a4 = shiftRows(v128.load(at, 64))
-  const a5 = shiftRows(v128.load(at, 80))
-  const a6 = shiftRows(v128.load(at, 96))
-  const a7 = shiftRows(v128.load(at, 112))
-  const r0 = rotateColumns1(a0)
-  const r1 = rotateColumns1(a1)
-  const r2 = rotateColumns1(a2)
-  const r3 = rotateColumns1(a3)
-  const r4 = rotateColumns1(a4)
-  const r5 = rotateColumns1(a5)
-  const r6 = rotateColumns1(a6)
-  const r7 = rotateColumns1(a7)
-  const u0 = v128.xor(a0, r0)
-  const u1 = v128.xor(a1, r1)
-  const u2 = v128.xor(a2, r2)
-  const u3 = v128.xor(a3, r3)
-  const u4 = v128.xor(a4, r4)
-  const u5 = v128.xor(a5, r5)
-  const u6 = v128.xor(a6, r6)
-  const u7 = v128.xor(a7, r7)
-  v128.store(at, v128.xor(v128.xor(v128.load(key, 0), r0), v128.xor(rotateColumns2(u0), u7)), 0)
-  v128.store(at, v128.xor(v128.xor(v128.load(key, 16), r1), v128.xor(rotateColumns2(u1), v128.xor(u0, u7))), 16)
-  v128.store(at, v128.xor(v128.xor(v128.load(key, 32), r2), v128.xor(rotateColumns2(u2), u1)), 32)
-  v128.store(at, v128.xor(v128.xor(v128.load(key, 48), r3), v128.xor(rotateColumns2(u3), v128.xor(u2, u7))), 48)
-  v128.store(at, v128.xor(v128.xor(v128.load(key, 64), r4), v128.xor(rotateColumns2(u4), v128.xor(u3, u7))), 64)
-  v128.store(at, v128.xor(v128.xor(v128.load(key, 80), r5), v128.xor(rotateColumns2(u5), u4)), 80)
-  v128.store(at, v128.xor(v128.xor(v128.load(key, 96), r6), v128.xor(rotateColumns2(u6), u5)), 96)
-  v128.store(at, v128.xor(v128.xor(v128.load(key, 112), r7), v128.xor(rotateColumns2(u7), u6)), 112)
-}
-
-function lastLinear(at: usize, key: usize): void {
-  for (let i: usize = 0; i < AES_PASS; i += 16) v128.store(at + i, v128.xor(shiftRows(v128.load(at + i)), v128.load(key + i)))
-}
-
-// The S-box as a circuit: Boyar and Peralta, "A depth-16 circuit for the AES S-box" (2011), their 115 gates; x0 is the top bit.
-function subBytes(at: usize): void {
-  const x0 = v128.load(at, 112)
-  const x1 = v128.load(at, 96)
-  const x2 = v128.load(at, 80)
-  const x3 = v128.load(at, 64)
-  const x4 = v128.load(at, 48)
-  const x5 = v128.load(at, 32)
-  const x6 = v128.load(at, 16)
-  const x7 = v128.load(at, 0)
-  const y14 = v128.xor(x3, x5)
-  const y13 = v128.xor(x0, x6)
-  const y9 = v128.xor(x0, x3)
-  const y8 = v128.xor(x0, x5)
-  const t0 = v128.xor(x1, x2)
-  const y1 = v128.xor(t0, x7)
-  const y4 = v128.xor(y1, x3)
-  const y12 = v128.xor(y13, y14)
-  const y2 = v128.xor(y1, x0)
-  const y5 = v128.xor(y1, x6)
-  const y3 = v128.xor(y5, y8)
-  const t1 = v128.xor(x4, y12)
-  const y15 = v128.xor(t1, x5)
-  const y20 = v128.xor(t1, x1)
-  const y6 = v128.xor(y15, x7)
-  const y10 = v128.xor(y15, t0)
-  const y11 = v128.xor(y20, y9)
-  const y7 = v128.xor(x7, y11)
-  const y17 = v128.xor(y10, y11)
-  const y19 = v128.xor(y10, y8)
-  const y16 = v128.xor(t0, y11)
-  const y21 = v128.xor(y13, y16)
-  const y18 = v128.xor(x0, y16)
-  const t2 = v128.and(y12, y15)
-  const t3 = v128.and(y3, y6)
-  const t4 = v128.xor(t3, t2)
-  const t5 = v128.and(y4, x7)
-  const t6 = v128.xor(t5, t2)
-  const t7 = v128.and(y13, y16)
-  const t8 = v128.and(y5, y1)
-  const t9 = v128.xor(t8, t7)
-  const t10 = v128.and(y2, y7)
-  const t11 = v128.xor(t10, t7)
-  const t12 = v128.and(y9, y11)
-  const t13 = v128.and(y14, y17)
-  const t14 = v128.xor(t13, t12)
-  const t15 = v128.and(y8, y10)
-  const t16 = v128.xor(t15, t12)
-  const t17 = v128.xor(t4, t14)
-  const t18 = v128.xor(t6, t16)
-  const t19 = v128.xor(t9, t14)
-  const t20 = v128.xor(t11, t16)
-  const t21 = v128.xor(t17, y20)
-  const t22 = v128.xor(t18, y19)
-  const t23 = v128.xor(t19, y21)
-  const t24 = v128.xor(t20, y18)
-  const t25 = v128.xor(t21, t22)
-  const t26 = v128.and(t21, t23)
-  const t27 = v128.xor(t24, t26)
-  const t28 = v128.and(t25, t27)
-  const t29 = v128.xor(t28, t22)
-  const t30 = v128.xor(t23, t24)
-  const t31 = v128.xor(t22, t26)
-  const t32 = v128.and(t31, t30)
-  const t33 = v128.xor(t32, t24)
-  const t34 = v128.xor(t23, t33)
-  const t35 = v128.xor(t27, t33)
-  const t36 = v128.and(t24, t35)
-  const t37 = v128.xor(t36, t34)
-  const t38 = v128.xor(t27, t36)
-  const t39 = v128.and(t29, t38)
-  const t40 = v128.xor(t25, t39)
-  const t41 = v128.xor(t40, t37)
-  const t42 = v128.xor(t29, t33)
-  const t43 = v128.xor(t29, t40)
-  const t44 = v128.xor(t33, t37)
-  const t45 = v128.xor(t42, t41)
-  const z0 = v128.and(t44, y15)
-  const z1 = v128.and(t37, y6)
-  const z2 = v128.and(t33, x7)
-  const z3 = v128.and(t43, y16)
-  const z4 = v128.and(t40, y1)
-  const z5 = v128.and(t29, y7)
-  const z6 = v128.and(t42, y11)
-  const z7 = v128.and(t45, y17)
-  const z8 = v128.and(t41, y10)
-  const z9 = v128.and(t44, y12)
-  const z10 = v128.and(t37, y3)
-  const z11 = v128.and(t33, y4)
-  const z12 = v128.and(t43, y13)
-  const z13 = v128.and(t40, y5)
-  const z14 = v128.and(t29, y2)
-  const z15 = v128.and(t42, y9)
-  const z16 = v128.and(t45, y14)
-  const z17 = v128.and(t41, y8)
-  const t46 = v128.xor(z15, z16)
-  const t47 = v128.xor(z10, z11)
-  const t48 = v128.xor(z5, z13)
-  const t49 = v128.xor(z9, z10)
-  const t50 = v128.xor(z2, z12)
-  const t51 = v128.xor(z2, z5)
-  const t52 = v128.xor(z7, z8)
-  const t53 = v128.xor(z0, z3)
-  const t54 = v128.xor(z6, z7)
-  const t55 = v128.xor(z16, z17)
-  const t56 = v128.xor(z12, t48)
-  const t57 = v128.xor(t50, t53)
-  const t58 = v128.xor(z4, t46)
-  const t59 = v128.xor(z3, t54)
-  const t60 = v128.xor(t46, t57)
-  const t61 = v128.xor(z14, t57)
-  const t62 = v128.xor(t52, t58)
-  const t63 = v128.xor(t49, t58)
-  const t64 = v128.xor(z4, t59)
-  const t65 = v128.xor(t61, t62)
-  const t66 = v128.xor(z1, t63)
-  const t67 = v128.xor(t64, t65)
-  const s0 = v128.xor(t59, t63)
-  const s3 = v128.xor(t53, t66)
-  const s4 = v128.xor(t51, t66)
-  const s5 = v128.xor(t47, t65)
-  const s6 = v128.xor(t56, t62)
-  const s7 = v128.xor(t48, t60)
-  const s1 = v128.xor(t64, s3)
-  const s2 = v128.xor(t55, t67)
-  v128.store(at, s0, 112)
-  v128.store(at, v128.not(s1), 96)
-  v128.store(at, v128.not(s2), 80)
-  v128.store(at, s3, 64)
-  v128.store(at, s4, 48)
-  v128.store(at, s5, 32)
-  v128.store(at, v128.not(s6), 16)
-  v128.store(at, v128.not(s7), 0)
+// Four entries from (once, 0, thrice, twice) each; byte 1 of a quad is the zero between
+function four(at: usize, x: v128): usize {
+  v128.store(at, i8x16.shuffle(x, x, 0, 1, 1, 1, 1, 0, 1, 1, 1, 1, 2, 1, 1, 1, 1, 3))
+  v128.store(at, i8x16.shuffle(x, x, 4, 5, 5, 5, 5, 4, 5, 5, 5, 5, 6, 5, 5, 5, 5, 7), 128)
+  v128.store(at, i8x16.shuffle(x, x, 8, 9, 9, 9, 9, 8, 9, 9, 9, 9, 10, 9, 9, 9, 9, 11), 256)
+  v128.store(at, i8x16.shuffle(x, x, 12, 13, 13, 13, 13, 12, 13, 13, 13, 13, 14, 13, 13, 13, 13, 15), 384)
+  return at + 512
 }

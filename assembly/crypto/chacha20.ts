@@ -1,15 +1,31 @@
-// ChaCha20, RFC 8439: four blocks at a time, one word of each in a vector. CT: additions, XORs and rotations by constants only.
-import { copy, xor, zeroise } from '../mem/bytes'
+// ChaCha20, RFC 8439: one word of four blocks in a vector; long messages eight blocks a pass, by hot/chacha20-pass.ts.
+// CT: additions, XORs and rotations by constants only.
+import { xor, zeroise } from '../mem/bytes'
+import { swizzle } from '../mem/simd'
+
+@external('chacha20-pass', 'hotChacha20Pass')
+export declare function hotChacha20Pass(state: usize, tables: usize, out: usize, from: usize, mac: usize, text: usize, count: usize): void
 
 /** Bytes of a state: the 16 words of RFC 8439 section 2.3. */
 export const CHACHA20_STATE: usize = 64
 export const CHACHA20_KEY: usize = 32
 export const CHACHA20_NONCE: usize = 12
 export const CHACHA20_BLOCK: usize = 64
-/** What one pass makes. */
-export const CHACHA20_PASS: usize = 256
+/** What chacha20Blocks makes, and what hotChacha20Pass does. */
+export const CHACHA20_BLOCKS: usize = 256
+export const CHACHA20_PASS: usize = 512
 
-const keystream = memory.data(<i32>CHACHA20_PASS, 16)
+/** What hotChacha20Pass reads: the bytes of words rotated left by 16 and by 8; which block a lane is; how many blocks a vector has. */
+export const CHACHA20_TABLES = memory.data<u32>([
+  0x01000302, 0x05040706, 0x09080b0a, 0x0d0c0f0e,
+  0x02010003, 0x06050407, 0x0a09080b, 0x0e0d0c0f,
+  0, 1, 2, 3,
+  4, 4, 4, 4
+], 16)
+
+const keystream = memory.data(<i32>CHACHA20_BLOCKS, 16)
+/** Where hotChacha20Pass may keep the Poly1305 of nothing. */
+const idle = memory.data(64, 16)
 
 /** SAFETY: `key` holds 32 bytes, `nonce` 12. */
 export function chacha20Init(state: usize, key: usize, nonce: usize, counter: u32): void {
@@ -17,42 +33,33 @@ export function chacha20Init(state: usize, key: usize, nonce: usize, counter: u3
   store<u32>(state, 0x3320646e, 4)
   store<u32>(state, 0x79622d32, 8)
   store<u32>(state, 0x6b206574, 12)
-  copy(state + 16, key, CHACHA20_KEY)
+  v128.store(state, v128.load(key), 16)
+  v128.store(state, v128.load(key, 16), 32)
   store<u32>(state, counter, 48)
-  copy(state + 52, nonce, CHACHA20_NONCE)
+  store<u32>(state, load<u32>(nonce), 52)
+  store<u64>(state, load<u64>(nonce, 4), 56)
 }
 
 /** out = in XOR key stream; `out` may be `from`. The state's counter moves on by the blocks that were begun. */
 export function chacha20Xor(state: usize, out: usize, from: usize, length: usize): void {
-  for (; length >= CHACHA20_PASS; length -= CHACHA20_PASS, out += CHACHA20_PASS, from += CHACHA20_PASS) {
+  for (; length >= CHACHA20_PASS; length -= CHACHA20_PASS, out += CHACHA20_PASS, from += CHACHA20_PASS)
+    hotChacha20Pass(state, CHACHA20_TABLES, out, from, idle, 0, 0)
+  while (length > 0) {
+    const taken = min(length, CHACHA20_BLOCKS)
     chacha20Blocks(state, keystream)
-    store<u32>(state, load<u32>(state, 48) + 4, 48)
-    xor(out, from, keystream, CHACHA20_PASS)
+    store<u32>(state, load<u32>(state, 48) + <u32>((taken + 63) / 64), 48)
+    xor(out, from, keystream, taken)
+    length -= taken
+    out += taken
+    from += taken
   }
-  if (length > 0) {
-    chacha20Blocks(state, keystream)
-    store<u32>(state, load<u32>(state, 48) + <u32>((length + 63) / 64), 48)
-    xor(out, from, keystream, length)
-  }
-  zeroise(keystream, CHACHA20_PASS)
-}
-
-// @ts-ignore: decorator
-@inline
-function rotate16(x: v128): v128 {
-  return i8x16.shuffle(x, x, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13)
+  zeroise(keystream, CHACHA20_BLOCKS)
 }
 
 // @ts-ignore: decorator
 @inline
 function rotate12(x: v128): v128 {
   return v128.or(i32x4.shl(x, 12), i32x4.shr_u(x, 20))
-}
-
-// @ts-ignore: decorator
-@inline
-function rotate8(x: v128): v128 {
-  return i8x16.shuffle(x, x, 3, 0, 1, 2, 7, 4, 5, 6, 11, 8, 9, 10, 15, 12, 13, 14)
 }
 
 // @ts-ignore: decorator
@@ -75,8 +82,10 @@ function transpose(out: usize, a: v128, b: v128, c: v128, d: v128): void {
   v128.store(out, v128.shuffle<u64>(AB, CD, 1, 3), 192)
 }
 
-/** 256 bytes of key stream from the state's counter on. SAFETY: `out` holds 256 bytes. */
+/** 256 bytes of key stream from the state's counter on, which stays. SAFETY: `out` holds 256 bytes. */
 export function chacha20Blocks(state: usize, out: usize): void {
+  const by16 = v128.load(CHACHA20_TABLES)
+  const by8 = v128.load(CHACHA20_TABLES, 16)
   let x0 = v128.load32_splat(state, 0)
   let x1 = v128.load32_splat(state, 4)
   let x2 = v128.load32_splat(state, 8)
@@ -89,7 +98,7 @@ export function chacha20Blocks(state: usize, out: usize): void {
   let x9 = v128.load32_splat(state, 36)
   let x10 = v128.load32_splat(state, 40)
   let x11 = v128.load32_splat(state, 44)
-  const counters = i32x4.add(v128.load32_splat(state, 48), i32x4(0, 1, 2, 3))
+  const counters = i32x4.add(v128.load32_splat(state, 48), v128.load(CHACHA20_TABLES, 32))
   let x12 = counters
   let x13 = v128.load32_splat(state, 52)
   let x14 = v128.load32_splat(state, 56)
@@ -99,10 +108,10 @@ export function chacha20Blocks(state: usize, out: usize): void {
     x1 = i32x4.add(x1, x5)
     x2 = i32x4.add(x2, x6)
     x3 = i32x4.add(x3, x7)
-    x12 = rotate16(v128.xor(x12, x0))
-    x13 = rotate16(v128.xor(x13, x1))
-    x14 = rotate16(v128.xor(x14, x2))
-    x15 = rotate16(v128.xor(x15, x3))
+    x12 = swizzle(v128.xor(x12, x0), by16)
+    x13 = swizzle(v128.xor(x13, x1), by16)
+    x14 = swizzle(v128.xor(x14, x2), by16)
+    x15 = swizzle(v128.xor(x15, x3), by16)
     x8 = i32x4.add(x8, x12)
     x9 = i32x4.add(x9, x13)
     x10 = i32x4.add(x10, x14)
@@ -115,10 +124,10 @@ export function chacha20Blocks(state: usize, out: usize): void {
     x1 = i32x4.add(x1, x5)
     x2 = i32x4.add(x2, x6)
     x3 = i32x4.add(x3, x7)
-    x12 = rotate8(v128.xor(x12, x0))
-    x13 = rotate8(v128.xor(x13, x1))
-    x14 = rotate8(v128.xor(x14, x2))
-    x15 = rotate8(v128.xor(x15, x3))
+    x12 = swizzle(v128.xor(x12, x0), by8)
+    x13 = swizzle(v128.xor(x13, x1), by8)
+    x14 = swizzle(v128.xor(x14, x2), by8)
+    x15 = swizzle(v128.xor(x15, x3), by8)
     x8 = i32x4.add(x8, x12)
     x9 = i32x4.add(x9, x13)
     x10 = i32x4.add(x10, x14)
@@ -131,10 +140,10 @@ export function chacha20Blocks(state: usize, out: usize): void {
     x1 = i32x4.add(x1, x6)
     x2 = i32x4.add(x2, x7)
     x3 = i32x4.add(x3, x4)
-    x15 = rotate16(v128.xor(x15, x0))
-    x12 = rotate16(v128.xor(x12, x1))
-    x13 = rotate16(v128.xor(x13, x2))
-    x14 = rotate16(v128.xor(x14, x3))
+    x15 = swizzle(v128.xor(x15, x0), by16)
+    x12 = swizzle(v128.xor(x12, x1), by16)
+    x13 = swizzle(v128.xor(x13, x2), by16)
+    x14 = swizzle(v128.xor(x14, x3), by16)
     x10 = i32x4.add(x10, x15)
     x11 = i32x4.add(x11, x12)
     x8 = i32x4.add(x8, x13)
@@ -147,10 +156,10 @@ export function chacha20Blocks(state: usize, out: usize): void {
     x1 = i32x4.add(x1, x6)
     x2 = i32x4.add(x2, x7)
     x3 = i32x4.add(x3, x4)
-    x15 = rotate8(v128.xor(x15, x0))
-    x12 = rotate8(v128.xor(x12, x1))
-    x13 = rotate8(v128.xor(x13, x2))
-    x14 = rotate8(v128.xor(x14, x3))
+    x15 = swizzle(v128.xor(x15, x0), by8)
+    x12 = swizzle(v128.xor(x12, x1), by8)
+    x13 = swizzle(v128.xor(x13, x2), by8)
+    x14 = swizzle(v128.xor(x14, x3), by8)
     x10 = i32x4.add(x10, x15)
     x11 = i32x4.add(x11, x12)
     x8 = i32x4.add(x8, x13)

@@ -1,161 +1,146 @@
-// Poly1305, RFC 8439 section 2.5, in five limbs of 26 bits. CT: no branch or address depends on key, message or accumulator.
-import { copy, zeroise } from '../mem/bytes'
+// Poly1305 as AEAD_CHACHA20_POLY1305 uses it, RFC 8439 sections 2.5 and 2.8: every input is padded to whole blocks. Three limbs of 32
+// bits and one of 34 in 64-bit integers, as hot/chacha20-pass.ts keeps them, which absorbs blocks too. CT: no branch or address depends
+// on key, message or accumulator.
+import { zeroise } from '../mem/bytes'
 
-/** Bytes of a state: r and its multiples by five, accumulator, s, a block that fills up, u32 filled. */
-export const POLY1305_STATE: usize = 128
-export const POLY1305_KEY: usize = 32
+/** Bytes of a state: r and the accumulator, four u64 each; s; a block to pad in. */
+export const POLY1305_STATE: usize = 96
 export const POLY1305_TAG: usize = 16
+export const POLY1305_BLOCK: usize = 16
 
-const H: usize = 20 // after r0..r4
-const S: usize = 40
-const BLOCK: usize = 56
-const FILLED: usize = 72
+const H: usize = 32
+const S: usize = 64
+const PAD: usize = 80
 
-const MASK: u32 = 0x3ffffff
+// @ts-ignore: decorator
+@inline
+const LIMB: u64 = 0xffffffff
+// @ts-ignore: decorator
+@inline
+const LAST_LIMB: u64 = 0x3ffffffff
+// @ts-ignore: decorator
+@inline
+const WHOLE: u64 = 0x100000000 // 2^128 in the last limb: the byte 1 after a whole block
 
 /** SAFETY: `key` holds 32 bytes: r, clamped here, and s. */
 export function poly1305Init(state: usize, key: usize): void {
-  // Section 2.5.1: the clamp, cut into limbs
-  store<u32>(state, load<u32>(key) & 0x3ffffff)
-  store<u32>(state, (load<u32>(key, 3) >> 2) & 0x3ffff03, 4)
-  store<u32>(state, (load<u32>(key, 6) >> 4) & 0x3ffc0ff, 8)
-  store<u32>(state, (load<u32>(key, 9) >> 6) & 0x3f03fff, 12)
-  store<u32>(state, (load<u32>(key, 12) >> 8) & 0x00fffff, 16)
-  zeroise(state + H, 20)
-  copy(state + S, key + 16, 16)
-  store<u32>(state, 0, FILLED)
+  // Section 2.5.1: the clamp
+  store<u64>(state, <u64>(load<u32>(key) & 0x0fffffff))
+  store<u64>(state, <u64>(load<u32>(key, 4) & 0x0ffffffc), 8)
+  store<u64>(state, <u64>(load<u32>(key, 8) & 0x0ffffffc), 16)
+  store<u64>(state, <u64>(load<u32>(key, 12) & 0x0ffffffc), 24)
+  zeroise(state + H, 32)
+  v128.store(state, v128.load(key, 16), S)
 }
 
-export function poly1305Update(state: usize, from: usize, length: usize): void {
-  let filled = <usize>load<u32>(state, FILLED)
-  if (filled > 0) {
-    const taken = min<usize>(16 - filled, length)
-    copy(state + BLOCK + filled, from, taken) // SAFETY: filled + taken <= 16
-    from += taken
-    length -= taken
-    filled += taken
-    store<u32>(state, <u32>filled, FILLED)
-    if (filled < 16) return
-    blocks(state, state + BLOCK, 16, 1 << 24)
-    store<u32>(state, 0, FILLED)
+/** SAFETY: `from` holds 16 · count bytes. */
+export function poly1305Blocks(state: usize, from: usize, count: usize): void {
+  const r0 = load<u64>(state)
+  const r1 = load<u64>(state, 8)
+  const r2 = load<u64>(state, 16)
+  const r3 = load<u64>(state, 24)
+  // r1 to r3 are multiples of four, so that 2^130 = 5 takes what passes 2^128 to 5/4 of them.
+  const s1 = r1 + (r1 >> 2)
+  const s2 = r2 + (r2 >> 2)
+  const s3 = r3 + (r3 >> 2)
+  let h0 = load<u64>(state, H)
+  let h1 = load<u64>(state, H + 8)
+  let h2 = load<u64>(state, H + 16)
+  let h3 = load<u64>(state, H + 24)
+  for (; count > 0; count--, from += POLY1305_BLOCK) {
+    // h = h · r + block: the product first, so that h stays below what the products can bear
+    const d2 = <u64>load<u32>(from, 8) + h3 * s3 + h2 * r0 + h1 * r1 + h0 * r2
+    const d3 = <u64>load<u32>(from, 12) + WHOLE + h3 * r0 + h2 * r1 + h1 * r2 + h0 * r3
+    const d1 = <u64>load<u32>(from, 4) + h3 * s2 + h2 * s3 + h1 * r0 + h0 * r1
+    const d0 = <u64>load<u32>(from) + h3 * s1 + h2 * s2 + h1 * s3 + h0 * r0
+    h3 = (d3 & LAST_LIMB) + (d2 >> 32)
+    h2 = (d2 & LIMB) + (d1 >> 32)
+    h1 = (d1 & LIMB) + (d0 >> 32)
+    h0 = (d0 & LIMB) + (d3 >> 34) * 5
   }
-  const whole = length & ~15
-  if (whole > 0) blocks(state, from, whole, 1 << 24)
-  copy(state + BLOCK, from + whole, length - whole) // SAFETY: less than 16
-  store<u32>(state, <u32>(length - whole), FILLED)
+  store<u64>(state, h0, H)
+  store<u64>(state, h1, H + 8)
+  store<u64>(state, h2, H + 16)
+  store<u64>(state, h3, H + 24)
 }
 
-/** Zeros up to the next multiple of 16, RFC 8439 section 2.8. */
-export function poly1305Pad(state: usize): void {
-  const filled = <usize>load<u32>(state, FILLED)
-  if (filled == 0) return
-  zeroise(state + BLOCK + filled, 16 - filled)
-  blocks(state, state + BLOCK, 16, 1 << 24)
-  store<u32>(state, 0, FILLED)
+/** Absorbs `length` bytes and zeros up to the next multiple of 16, section 2.8. SAFETY: `from` holds `length` bytes. */
+export function poly1305Padded(state: usize, from: usize, length: usize): void {
+  const blocks = length / POLY1305_BLOCK
+  if (blocks > 0) poly1305Blocks(state, from, blocks)
+  if ((length & 15) == 0) return
+  from += blocks * POLY1305_BLOCK
+  // CT: branches on the length alone
+  let at = state + PAD
+  v128.store(at, i64x2.splat(0))
+  if (length & 8) {
+    store<u64>(at, load<u64>(from))
+    at += 8
+    from += 8
+  }
+  if (length & 4) {
+    store<u32>(at, load<u32>(from))
+    at += 4
+    from += 4
+  }
+  if (length & 2) {
+    store<u16>(at, load<u16>(from))
+    at += 2
+    from += 2
+  }
+  if (length & 1) store<u8>(at, load<u8>(from))
+  poly1305Blocks(state, state + PAD, 1)
+}
+
+/** Absorbs the last block, section 2.8: both lengths in bytes. */
+export function poly1305Lengths(state: usize, aadLength: usize, length: usize): void {
+  store<u64>(state, <u64>aadLength, PAD)
+  store<u64>(state, <u64>length, PAD + 8)
+  poly1305Blocks(state, state + PAD, 1)
 }
 
 /** Writes the 16-byte tag and erases the state. */
 export function poly1305Final(state: usize, tag: usize): void {
-  const filled = <usize>load<u32>(state, FILLED)
-  if (filled > 0) {
-    store<u8>(state + BLOCK + filled, 1)
-    zeroise(state + BLOCK + filled + 1, 15 - filled)
-    blocks(state, state + BLOCK, 16, 0)
-  }
-  let h0 = load<u32>(state, H)
-  let h1 = load<u32>(state, H + 4)
-  let h2 = load<u32>(state, H + 8)
-  let h3 = load<u32>(state, H + 12)
-  let h4 = load<u32>(state, H + 16)
-  let c = h1 >> 26
-  h1 &= MASK
-  h2 += c
-  c = h2 >> 26
-  h2 &= MASK
-  h3 += c
-  c = h3 >> 26
-  h3 &= MASK
-  h4 += c
-  c = h4 >> 26
-  h4 &= MASK
-  h0 += c * 5
-  c = h0 >> 26
-  h0 &= MASK
-  h1 += c
-  // h - p, kept when it does not borrow: a mask, no branch
-  let g0 = h0 + 5
-  c = g0 >> 26
-  g0 &= MASK
-  let g1 = h1 + c
-  c = g1 >> 26
-  g1 &= MASK
-  let g2 = h2 + c
-  c = g2 >> 26
-  g2 &= MASK
-  let g3 = h3 + c
-  c = g3 >> 26
-  g3 &= MASK
-  const g4 = h4 + c - (1 << 26)
-  const keep = (g4 >> 31) - 1
-  h0 = (h0 & ~keep) | (g0 & keep)
-  h1 = (h1 & ~keep) | (g1 & keep)
-  h2 = (h2 & ~keep) | (g2 & keep)
-  h3 = (h3 & ~keep) | (g3 & keep)
-  h4 = (h4 & ~keep) | (g4 & keep)
-  let f = <u64>(h0 | (h1 << 26)) + <u64>load<u32>(state, S)
-  store<u32>(tag, <u32>f)
-  f = <u64>((h1 >> 6) | (h2 << 20)) + <u64>load<u32>(state, S + 4) + (f >> 32)
-  store<u32>(tag, <u32>f, 4)
-  f = <u64>((h2 >> 12) | (h3 << 14)) + <u64>load<u32>(state, S + 8) + (f >> 32)
-  store<u32>(tag, <u32>f, 8)
-  f = <u64>((h3 >> 18) | (h4 << 8)) + <u64>load<u32>(state, S + 12) + (f >> 32)
-  store<u32>(tag, <u32>f, 12)
+  const r0 = load<u64>(state)
+  const r1 = load<u64>(state, 8)
+  const r2 = load<u64>(state, 16)
+  const r3 = load<u64>(state, 24)
+  const s1 = r1 + (r1 >> 2)
+  const s2 = r2 + (r2 >> 2)
+  const s3 = r3 + (r3 >> 2)
+  let h0 = load<u64>(state, H)
+  let h1 = load<u64>(state, H + 8)
+  let h2 = load<u64>(state, H + 16)
+  let h3 = load<u64>(state, H + 24)
+  // The product that the last block still lacks, carried through
+  const d0 = h3 * s1 + h2 * s2 + h1 * s3 + h0 * r0
+  const d1 = h3 * s2 + h2 * s3 + h1 * r0 + h0 * r1 + (d0 >> 32)
+  const d2 = h3 * s3 + h2 * r0 + h1 * r1 + h0 * r2 + (d1 >> 32)
+  const d3 = h3 * r0 + h2 * r1 + h1 * r2 + h0 * r3 + (d2 >> 32)
+  h0 = (d0 & LIMB) + (d3 >> 34) * 5
+  h1 = (d1 & LIMB) + (h0 >> 32)
+  h2 = (d2 & LIMB) + (h1 >> 32)
+  h3 = (d3 & LAST_LIMB) + (h2 >> 32)
+  h0 &= LIMB
+  h1 &= LIMB
+  h2 &= LIMB
+  // h + 5 reaches 2^130 where h is p or more, and is then h - p but for that bit. CT: a mask, no branch
+  const g0 = h0 + 5
+  const g1 = h1 + (g0 >> 32)
+  const g2 = h2 + (g1 >> 32)
+  const g3 = h3 + (g2 >> 32)
+  const reduced: u64 = 0 - (g3 >> 34)
+  h0 ^= (h0 ^ g0) & reduced
+  h1 ^= (h1 ^ g1) & reduced
+  h2 ^= (h2 ^ g2) & reduced
+  h3 ^= (h3 ^ g3) & reduced
+  let t = (h0 & LIMB) + <u64>load<u32>(state, S)
+  store<u32>(tag, <u32>t)
+  t = (h1 & LIMB) + <u64>load<u32>(state, S + 4) + (t >> 32)
+  store<u32>(tag, <u32>t, 4)
+  t = (h2 & LIMB) + <u64>load<u32>(state, S + 8) + (t >> 32)
+  store<u32>(tag, <u32>t, 8)
+  t = (h3 & LIMB) + <u64>load<u32>(state, S + 12) + (t >> 32)
+  store<u32>(tag, <u32>t, 12)
   zeroise(state, POLY1305_STATE)
-}
-
-// SAFETY: reads `length` bytes at `from`, a multiple of 16.
-function blocks(state: usize, from: usize, length: usize, high: u32): void {
-  const r0 = <u64>load<u32>(state)
-  const r1 = <u64>load<u32>(state, 4)
-  const r2 = <u64>load<u32>(state, 8)
-  const r3 = <u64>load<u32>(state, 12)
-  const r4 = <u64>load<u32>(state, 16)
-  const s1 = r1 * 5
-  const s2 = r2 * 5
-  const s3 = r3 * 5
-  const s4 = r4 * 5
-  let h0 = <u64>load<u32>(state, H)
-  let h1 = <u64>load<u32>(state, H + 4)
-  let h2 = <u64>load<u32>(state, H + 8)
-  let h3 = <u64>load<u32>(state, H + 12)
-  let h4 = <u64>load<u32>(state, H + 16)
-  for (; length > 0; length -= 16, from += 16) {
-    h0 += <u64>(load<u32>(from) & MASK)
-    h1 += <u64>((load<u32>(from, 3) >> 2) & MASK)
-    h2 += <u64>((load<u32>(from, 6) >> 4) & MASK)
-    h3 += <u64>(load<u32>(from, 9) >> 6)
-    h4 += <u64>((load<u32>(from, 12) >> 8) | high)
-    const d0 = h0 * r0 + h1 * s4 + h2 * s3 + h3 * s2 + h4 * s1
-    let d1 = h0 * r1 + h1 * r0 + h2 * s4 + h3 * s3 + h4 * s2
-    let d2 = h0 * r2 + h1 * r1 + h2 * r0 + h3 * s4 + h4 * s3
-    let d3 = h0 * r3 + h1 * r2 + h2 * r1 + h3 * r0 + h4 * s4
-    let d4 = h0 * r4 + h1 * r3 + h2 * r2 + h3 * r1 + h4 * r0
-    h0 = d0 & MASK
-    d1 += d0 >> 26
-    h1 = d1 & MASK
-    d2 += d1 >> 26
-    h2 = d2 & MASK
-    d3 += d2 >> 26
-    h3 = d3 & MASK
-    d4 += d3 >> 26
-    h4 = d4 & MASK
-    h0 += (d4 >> 26) * 5
-    h1 += h0 >> 26
-    h0 &= MASK
-  }
-  store<u32>(state, <u32>h0, H)
-  store<u32>(state, <u32>h1, H + 4)
-  store<u32>(state, <u32>h2, H + 8)
-  store<u32>(state, <u32>h3, H + 12)
-  store<u32>(state, <u32>h4, H + 16)
 }

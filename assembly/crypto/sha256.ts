@@ -1,8 +1,11 @@
 // SHA-256, FIPS 180-4. State: 8 words, a block that fills up, the count of bytes. Message contents may be secret: no branch or
 // address depends on them, only on lengths.
-import { copy, load32, store32, store64, zeroise } from '../mem/bytes'
+import { copy, store32, store64, zeroise } from '../mem/bytes'
 
-/** Bytes of a hash state: chaining value 32, block 64, count 8. */
+@external('sha256-blocks', 'hotSha256Blocks')
+declare function hotSha256Blocks(state: usize, from: usize, count: usize, tables: usize): void
+
+/** Bytes of a hash state: chaining value 32, block 64, count 8. What a block does not hold yet is zero. */
 export const SHA256_STATE: usize = 104
 export const SHA256_DIGEST: usize = 32
 export const SHA256_BLOCK: usize = 64
@@ -10,8 +13,8 @@ export const SHA256_BLOCK: usize = 64
 const BLOCK: usize = 32
 const COUNT: usize = 96
 
-// FIPS 180-4 section 4.2.2: cube roots of the first 64 primes
-const K = memory.data<u32>([
+// What the compression reads, in its order. FIPS 180-4 section 4.2.2: cube roots of the first 64 primes; scratch; a swizzle.
+const TABLES = memory.data<u32>([
   0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
   0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
   0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
@@ -19,9 +22,13 @@ const K = memory.data<u32>([
   0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
   0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
   0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
-  0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2
-])
-const SCHEDULE = memory.data(256, 16)
+  0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0x00010203, 0x04050607, 0x08090a0b, 0x0c0d0e0f // the bytes of a word turned round
+], 16)
+const SCRATCH: usize = 256
+const SCRATCH_BYTES: usize = 64
+const LENGTH_AT: usize = 56
 
 export function sha256Init(state: usize): void {
   // FIPS 180-4 section 5.3.3
@@ -33,7 +40,15 @@ export function sha256Init(state: usize): void {
   store<u32>(state, 0x9b05688c, 20)
   store<u32>(state, 0x1f83d9ab, 24)
   store<u32>(state, 0x5be0cd19, 28)
-  store<u64>(state, 0, COUNT)
+  zeroise(state + BLOCK, SHA256_BLOCK + 8)
+}
+
+/** Begins where a state stood that had taken one whole block. SAFETY: `chain` holds that state's first 32 bytes. */
+export function sha256Resume(state: usize, chain: usize): void {
+  v128.store(state, v128.load(chain))
+  v128.store(state, v128.load(chain, 16), 16)
+  zeroise(state + BLOCK, SHA256_BLOCK)
+  store<u64>(state, SHA256_BLOCK, COUNT)
 }
 
 export function sha256Update(state: usize, from: usize, length: usize): void {
@@ -47,30 +62,29 @@ export function sha256Update(state: usize, from: usize, length: usize): void {
     length -= taken
     filled += taken
     if (filled < SHA256_BLOCK) return
-    compress(state, state + BLOCK)
+    compress(state, state + BLOCK, 1)
+    zeroise(state + BLOCK, SHA256_BLOCK)
   }
-  for (; length >= SHA256_BLOCK; length -= SHA256_BLOCK, from += SHA256_BLOCK) compress(state, from)
-  copy(state + BLOCK, from, length) // SAFETY: length < 64
+  const blocks = length / SHA256_BLOCK
+  if (blocks > 0) compress(state, from, blocks)
+  const whole = blocks * SHA256_BLOCK
+  if (length > whole) copy(state + BLOCK, from + whole, length - whole) // SAFETY: less than 64
 }
 
 /** Writes 32 bytes and erases the state. */
 export function sha256Final(state: usize, out: usize): void {
   const count = load<u64>(state, COUNT)
-  let filled = <usize>(count & 63)
+  const filled = <usize>(count & 63)
   const block = state + BLOCK
   store<u8>(block + filled, 0x80)
-  filled++
-  if (filled > 56) {
-    zeroise(block + filled, SHA256_BLOCK - filled)
-    compress(state, block)
-    filled = 0
+  if (filled >= LENGTH_AT) {
+    compress(state, block, 1)
+    zeroise(block, SHA256_BLOCK)
   }
-  zeroise(block + filled, 56 - filled)
-  store64(block + 56, count << 3)
-  compress(state, block)
-  for (let i: usize = 0; i < 32; i += 4) store32(out + i, load<u32>(state + i))
+  store64(block + LENGTH_AT, count << 3)
+  compress(state, block, 1)
+  for (let i: usize = 0; i < SHA256_DIGEST; i += 4) store32(out + i, load<u32>(state + i))
   zeroise(state, SHA256_STATE)
-  zeroise(SCHEDULE, 256)
 }
 
 const oneShot = memory.data(<i32>SHA256_STATE, 16)
@@ -81,44 +95,8 @@ export function sha256(out: usize, from: usize, length: usize): void {
   sha256Final(oneShot, out)
 }
 
-// SAFETY: reads 64 bytes at `block`; every other address is a constant offset in SCHEDULE, K or the state.
-function compress(state: usize, block: usize): void {
-  for (let i: usize = 0; i < 64; i += 4) store<u32>(SCHEDULE + i, load32(block + i))
-  for (let i: usize = 64; i < 256; i += 4) {
-    const w15 = load<u32>(SCHEDULE + i - 60)
-    const w2 = load<u32>(SCHEDULE + i - 8)
-    const s0 = rotr<u32>(w15, 7) ^ rotr<u32>(w15, 18) ^ (w15 >> 3)
-    const s1 = rotr<u32>(w2, 17) ^ rotr<u32>(w2, 19) ^ (w2 >> 10)
-    store<u32>(SCHEDULE + i, load<u32>(SCHEDULE + i - 64) + s0 + load<u32>(SCHEDULE + i - 28) + s1)
-  }
-  let a = load<u32>(state)
-  let b = load<u32>(state, 4)
-  let c = load<u32>(state, 8)
-  let d = load<u32>(state, 12)
-  let e = load<u32>(state, 16)
-  let f = load<u32>(state, 20)
-  let g = load<u32>(state, 24)
-  let h = load<u32>(state, 28)
-  for (let i: usize = 0; i < 256; i += 4) {
-    const s1 = rotr<u32>(e, 6) ^ rotr<u32>(e, 11) ^ rotr<u32>(e, 25)
-    const t1 = h + s1 + (g ^ (e & (f ^ g))) + load<u32>(K + i) + load<u32>(SCHEDULE + i)
-    const s0 = rotr<u32>(a, 2) ^ rotr<u32>(a, 13) ^ rotr<u32>(a, 22)
-    const t2 = s0 + ((a & b) | (c & (a | b)))
-    h = g
-    g = f
-    f = e
-    e = d + t1
-    d = c
-    c = b
-    b = a
-    a = t1 + t2
-  }
-  store<u32>(state, load<u32>(state) + a)
-  store<u32>(state, load<u32>(state, 4) + b, 4)
-  store<u32>(state, load<u32>(state, 8) + c, 8)
-  store<u32>(state, load<u32>(state, 12) + d, 12)
-  store<u32>(state, load<u32>(state, 16) + e, 16)
-  store<u32>(state, load<u32>(state, 20) + f, 20)
-  store<u32>(state, load<u32>(state, 24) + g, 24)
-  store<u32>(state, load<u32>(state, 28) + h, 28)
+// What is left of the schedule would give the block away.
+function compress(state: usize, from: usize, count: usize): void {
+  hotSha256Blocks(state, from, count, TABLES)
+  zeroise(TABLES + SCRATCH, SCRATCH_BYTES)
 }

@@ -1,8 +1,11 @@
 // SHA-512 and SHA-384, FIPS 180-4. State: 8 words, a block that fills up, the count of bytes. Message contents may be secret: no
 // branch or address depends on them, only on lengths.
-import { copy, load64, store64, zeroise } from '../mem/bytes'
+import { copy, store64, zeroise } from '../mem/bytes'
 
-/** Bytes of a hash state: chaining value 64, block 128, count 8. */
+@external('sha512-blocks', 'hotSha512Blocks')
+declare function hotSha512Blocks(state: usize, from: usize, count: usize, tables: usize): void
+
+/** Bytes of a hash state: chaining value 64, block 128, count 8. What a block does not hold yet is zero. */
 export const SHA512_STATE: usize = 200
 export const SHA512_DIGEST: usize = 64
 export const SHA384_DIGEST: usize = 48
@@ -12,8 +15,8 @@ const BLOCK: usize = 64
 const COUNT: usize = 192
 const LENGTH_AT: usize = 112
 
-// FIPS 180-4 section 4.2.3: cube roots of the first 80 primes
-const K = memory.data<u64>([
+// What the compression reads, in its order. FIPS 180-4 section 4.2.3: cube roots of the first 80 primes; scratch; two swizzles.
+const TABLES = memory.data<u64>([
   0x428a2f98d728ae22, 0x7137449123ef65cd, 0xb5c0fbcfec4d3b2f, 0xe9b5dba58189dbbc,
   0x3956c25bf348b538, 0x59f111f1b605d019, 0x923f82a4af194f9b, 0xab1c5ed5da6d8118,
   0xd807aa98a3030242, 0x12835b0145706fbe, 0x243185be4ee4b28c, 0x550c7dc3d5ffb4e2,
@@ -33,9 +36,13 @@ const K = memory.data<u64>([
   0xca273eceea26619c, 0xd186b8c721c0c207, 0xeada7dd6cde0eb1e, 0xf57d4f7fee6ed178,
   0x06f067aa72176fba, 0x0a637dc5a2c898a6, 0x113f9804bef90dae, 0x1b710b35131c471b,
   0x28db77f523047d84, 0x32caab7b40c72493, 0x3c9ebe0a15c9bebc, 0x431d67c49c100d4c,
-  0x4cc5d4becb3e42b6, 0x597f299cfc657e2a, 0x5fcb6fab3ad6faec, 0x6c44198c4a475817
-])
-const SCHEDULE = memory.data(640, 16)
+  0x4cc5d4becb3e42b6, 0x597f299cfc657e2a, 0x5fcb6fab3ad6faec, 0x6c44198c4a475817,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0x0001020304050607, 0x08090a0b0c0d0e0f, // the bytes of a word turned round
+  0x0007060504030201, 0x080f0e0d0c0b0a09 // a word rotated right by a byte
+], 16)
+const SCRATCH: usize = 640
+const SCRATCH_BYTES: usize = 128
 
 export function sha512Init(state: usize): void {
   // FIPS 180-4 section 5.3.5
@@ -47,7 +54,7 @@ export function sha512Init(state: usize): void {
   store<u64>(state, 0x9b05688c2b3e6c1f, 40)
   store<u64>(state, 0x1f83d9abfb41bd6b, 48)
   store<u64>(state, 0x5be0cd19137e2179, 56)
-  store<u64>(state, 0, COUNT)
+  zeroise(state + BLOCK, SHA512_BLOCK + 8)
 }
 
 export function sha384Init(state: usize): void {
@@ -60,7 +67,17 @@ export function sha384Init(state: usize): void {
   store<u64>(state, 0x8eb44a8768581511, 40)
   store<u64>(state, 0xdb0c2e0d64f98fa7, 48)
   store<u64>(state, 0x47b5481dbefa4fa4, 56)
-  store<u64>(state, 0, COUNT)
+  zeroise(state + BLOCK, SHA512_BLOCK + 8)
+}
+
+/** Begins where a state stood that had taken one whole block. SAFETY: `chain` holds that state's first 64 bytes. */
+export function sha512Resume(state: usize, chain: usize): void {
+  v128.store(state, v128.load(chain))
+  v128.store(state, v128.load(chain, 16), 16)
+  v128.store(state, v128.load(chain, 32), 32)
+  v128.store(state, v128.load(chain, 48), 48)
+  zeroise(state + BLOCK, SHA512_BLOCK)
+  store<u64>(state, SHA512_BLOCK, COUNT)
 }
 
 /** For both hashes. */
@@ -75,10 +92,13 @@ export function sha512Update(state: usize, from: usize, length: usize): void {
     length -= taken
     filled += taken
     if (filled < SHA512_BLOCK) return
-    compress(state, state + BLOCK)
+    compress(state, state + BLOCK, 1)
+    zeroise(state + BLOCK, SHA512_BLOCK)
   }
-  for (; length >= SHA512_BLOCK; length -= SHA512_BLOCK, from += SHA512_BLOCK) compress(state, from)
-  copy(state + BLOCK, from, length) // SAFETY: length < 128
+  const blocks = length / SHA512_BLOCK
+  if (blocks > 0) compress(state, from, blocks)
+  const whole = blocks * SHA512_BLOCK
+  if (length > whole) copy(state + BLOCK, from + whole, length - whole) // SAFETY: less than 128
 }
 
 /** Writes 64 bytes and erases the state. */
@@ -107,61 +127,21 @@ export function sha384(out: usize, from: usize, length: usize): void {
 
 function finish(state: usize, out: usize, digestBytes: usize): void {
   const count = load<u64>(state, COUNT)
-  let filled = <usize>(count & 127)
+  const filled = <usize>(count & 127)
   const block = state + BLOCK
   store<u8>(block + filled, 0x80)
-  filled++
-  if (filled > LENGTH_AT) {
-    zeroise(block + filled, SHA512_BLOCK - filled)
-    compress(state, block)
-    filled = 0
+  if (filled >= LENGTH_AT) {
+    compress(state, block, 1)
+    zeroise(block, SHA512_BLOCK)
   }
-  zeroise(block + filled, 120 - filled)
-  store64(block + 120, count << 3)
-  compress(state, block)
+  store64(block + LENGTH_AT + 8, count << 3) // of the 128-bit length, the high half is zero
+  compress(state, block, 1)
   for (let i: usize = 0; i < digestBytes; i += 8) store64(out + i, load<u64>(state + i))
   zeroise(state, SHA512_STATE)
-  zeroise(SCHEDULE, 640)
 }
 
-// SAFETY: reads 128 bytes at `block`; every other address is a constant offset in SCHEDULE, K or the state.
-function compress(state: usize, block: usize): void {
-  for (let i: usize = 0; i < 128; i += 8) store<u64>(SCHEDULE + i, load64(block + i))
-  for (let i: usize = 128; i < 640; i += 8) {
-    const w15 = load<u64>(SCHEDULE + i - 120)
-    const w2 = load<u64>(SCHEDULE + i - 16)
-    const s0 = rotr<u64>(w15, 1) ^ rotr<u64>(w15, 8) ^ (w15 >> 7)
-    const s1 = rotr<u64>(w2, 19) ^ rotr<u64>(w2, 61) ^ (w2 >> 6)
-    store<u64>(SCHEDULE + i, load<u64>(SCHEDULE + i - 128) + s0 + load<u64>(SCHEDULE + i - 56) + s1)
-  }
-  let a = load<u64>(state)
-  let b = load<u64>(state, 8)
-  let c = load<u64>(state, 16)
-  let d = load<u64>(state, 24)
-  let e = load<u64>(state, 32)
-  let f = load<u64>(state, 40)
-  let g = load<u64>(state, 48)
-  let h = load<u64>(state, 56)
-  for (let i: usize = 0; i < 640; i += 8) {
-    const s1 = rotr<u64>(e, 14) ^ rotr<u64>(e, 18) ^ rotr<u64>(e, 41)
-    const t1 = h + s1 + (g ^ (e & (f ^ g))) + load<u64>(K + i) + load<u64>(SCHEDULE + i)
-    const s0 = rotr<u64>(a, 28) ^ rotr<u64>(a, 34) ^ rotr<u64>(a, 39)
-    const t2 = s0 + ((a & b) | (c & (a | b)))
-    h = g
-    g = f
-    f = e
-    e = d + t1
-    d = c
-    c = b
-    b = a
-    a = t1 + t2
-  }
-  store<u64>(state, load<u64>(state) + a)
-  store<u64>(state, load<u64>(state, 8) + b, 8)
-  store<u64>(state, load<u64>(state, 16) + c, 16)
-  store<u64>(state, load<u64>(state, 24) + d, 24)
-  store<u64>(state, load<u64>(state, 32) + e, 32)
-  store<u64>(state, load<u64>(state, 40) + f, 40)
-  store<u64>(state, load<u64>(state, 48) + g, 48)
-  store<u64>(state, load<u64>(state, 56) + h, 56)
+// What is left of the schedule would give the block away.
+function compress(state: usize, from: usize, count: usize): void {
+  hotSha512Blocks(state, from, count, TABLES)
+  zeroise(TABLES + SCRATCH, SCRATCH_BYTES)
 }

@@ -1,6 +1,7 @@
 // Boot: entropy from the NSM, then the launch's records into PCR16, 17 and 18, locked and read back (PROTOCOLS 3). Only then is
 // there a workload, and only then does nitro sign for this enclave.
 import { BLAME_NITRO, FAULT_BOOT, FAULT_NSM } from '../abi/fault'
+import { PHASE_MEASURED, PHASE_MEASURING } from '../abi/phase'
 import { CborReader } from '../codec/cbor-reader'
 import { Writer } from '../codec/writer'
 import { sha384 } from '../crypto/sha512'
@@ -8,11 +9,12 @@ import { zeroise } from '../mem/bytes'
 import { fault } from './faults'
 import { LABEL_ADMISSION, LABEL_BOOT, LABEL_LAUNCH } from './labels'
 import {
-  admissionRecord, admissionRecordLength, bootRecord, bootRecordLength, grantChain, grantChainLength, readLaunch
+  admissionRecord, admissionRecordLength, bootRecord, bootRecordLength, grantChain, grantChainLength, hasStore, readLaunch
 } from './launch'
 import { readBytes, requestExtend, requestIndexed, requestRandom } from './nsm'
-import { enter, PHASE_MEASURED, PHASE_MEASURING } from './phases'
+import { enter } from './phases'
 import { seed } from './random'
+import { beginOpening } from './store/opening'
 
 const FIRST_PCR: u32 = 16
 const PCR_COUNT: u32 = 3
@@ -40,7 +42,9 @@ export function beginBoot(at: usize, length: usize): i32 {
 /** An answer of the NSM to boot's step. @returns 0, or the fault */
 export function bootAnswer(step: u32, at: usize, length: usize): i32 {
   if (!stepHolds(step, at, length)) return fault(FAULT_NSM, BLAME_NITRO)
-  if (step == LAST_STEP) enter(PHASE_MEASURED)
+  if (step != LAST_STEP) return 0
+  if (hasStore) beginOpening()
+  else enter(PHASE_MEASURED)
   return 0
 }
 

@@ -13,26 +13,32 @@ import { HASH_SHA256, hmac } from '../crypto/hmac'
 import { sha256 } from '../crypto/sha256'
 import { requests, wasGiven } from './dispatch'
 import { fault } from './faults'
-import { writeResponseHead } from './heads'
+import { tokenAt, writeResponseHead } from './heads'
+import { Held, HELD_ANYWAY, HELD_END, HELD_HEAD } from './held'
 import { LABEL_WORKLOAD } from './labels'
-import { attestCallerKey } from './launch'
+import { attestCallerKey, hasStore } from './launch'
 import { requestAttestation, WAITS_WORKLOAD } from './nsm'
 import { allowed, ROUTE_CALL } from './phases'
 import { random } from './random'
 import { recordValue, recordValueLength } from './space/record'
 import { Space } from './space/space'
-import { endStream } from './stream'
+import { newest } from './store/commit'
+import { endStream, Stream } from './stream'
 
-/** Key space of one enclave, until a policy says otherwise. */
-const MAX_SPACE_BYTES: u64 = 256 * 1024 * 1024
-
-export const space = new Space(MAX_SPACE_BYTES)
+export const space = new Space()
 export const result = new Writer(65536)
 const head = new Writer(4096)
 const userData = new Writer(2048)
 let nextTicket: u32 = 1
+/** The call under way has sent something before it wrote: it cannot be taken back. */
+let sent = false
 /** Asked for by the workload, and not answered by the NSM. */
 let documents = 0
+
+/** A call of the workload begins. */
+export function beginCall(): void {
+  sent = false
+}
 
 function denied(): bool {
   return !allowed(ROUTE_CALL, BLAME_WORKLOAD)
@@ -64,12 +70,15 @@ export function scan(prefix: usize, prefixLength: usize, after: usize, afterLeng
 
 export function put(key: usize, keyLength: usize, value: usize, valueLength: usize): i64 {
   if (denied()) return blame(FAULT_BAD_CALL)
-  return space.put(key, keyLength, value, valueLength)
+  // What was sent may say that nothing is written, or what was read: a write must come before
+  if (sent) return STATUS_INVALID
+  return space.put(0, key, keyLength, value, valueLength)
 }
 
 export function remove(key: usize, keyLength: usize): i64 {
   if (denied()) return blame(FAULT_BAD_CALL)
-  return space.remove(key, keyLength)
+  if (sent) return STATUS_INVALID
+  return space.remove(0, key, keyLength)
 }
 
 /** Headers: "name: value\n" each, names lower-case. */
@@ -78,11 +87,17 @@ export function respond(request: u32, status: i32, headers: usize, headersLength
   if (!wasGiven(request)) return blame(FAULT_BAD_HANDLE)
   if (!requests.has(request)) return STATUS_CLOSED
   const stream = requests.get(request)
-  if (stream.headSent) return blame(FAULT_BAD_CALL)
+  if (stream.forKernel) return STATUS_CLOSED
+  if (stream.headClaimed) return blame(FAULT_BAD_CALL)
   if (status < 200 || status > 599) return STATUS_INVALID
   if (headersLength > <usize>MAX_HEAD_BYTES) return STATUS_TOO_LARGE
   if (!stream.hasRoom(length)) return STATUS_TOO_LARGE
-  if (!writeResponseHead(head, status, headers, headersLength)) return STATUS_INVALID
+  const writes = space.hasWrites
+  if (!writeResponseHead(head, status, headers, headersLength, writes && hasStore)) return STATUS_INVALID
+  stream.headClaimed = true
+  stream.endClaimed = end
+  if (writes) return hold(stream, HELD_HEAD, head.at, head.length, body, length, end)
+  sent = true
   stream.sendHead(head.at, head.length, body, length, end)
   if (stream.ended) endStream(stream)
   return STATUS_OK
@@ -93,11 +108,34 @@ export function stream(request: u32, data: usize, length: usize, end: bool): i32
   if (!wasGiven(request)) return blame(FAULT_BAD_HANDLE)
   if (!requests.has(request)) return STATUS_CLOSED
   const open = requests.get(request)
-  if (!open.headSent) return blame(FAULT_BAD_CALL)
+  if (open.forKernel || open.endClaimed) return STATUS_CLOSED
+  if (!open.headClaimed) return blame(FAULT_BAD_CALL)
   if (length > <usize>MAX_STREAM_BUFFER) return STATUS_TOO_LARGE
   if (!open.hasRoom(length)) return STATUS_AGAIN
+  open.endClaimed = end
+  if (space.hasWrites || open.holds > 0) return hold(open, 0, 0, 0, data, length, end)
+  sent = true
   open.sendBody(data, length, end)
   if (open.ended) endStream(open)
+  return STATUS_OK
+}
+
+// Until what this call has written is durable; where it has written nothing, behind what the stream already waits for.
+function hold(stream: Stream, flags: u32, head: usize, headLength: usize, body: usize, length: usize, end: bool): i32 {
+  let transaction = space.transaction
+  if (!space.hasWrites) {
+    sent = true
+    flags |= HELD_ANYWAY
+    const waitedFor = newest()
+    if (waitedFor) transaction = waitedFor
+  }
+  let held = transaction.held
+  if (!held) {
+    held = new Held()
+    transaction.held = held
+  }
+  held.add(stream.request, flags | (end ? HELD_END : 0), headLength > 0 ? tokenAt : 0, head, headLength, body, length)
+  stream.hold(length)
   return STATUS_OK
 }
 

@@ -15,6 +15,9 @@ let lastGiven: u32 = 0
 let gone: Array<u32> = []
 let goneFrom = 0
 
+/** Requests that would write what another is writing, oldest first: they run again when that is over. */
+let parked: Array<Stream> = []
+
 export function queueRequest(stream: Stream): void {
   stream.request = nextHandle++
   requests.set(stream.request, stream)
@@ -24,6 +27,36 @@ export function queueRequest(stream: Stream): void {
   if (end) end.next = stream
   else first = stream
   last = stream
+}
+
+/** A handle for a request that the kernel answers itself, later. */
+export function trackRequest(stream: Stream): u32 {
+  stream.request = nextHandle++
+  stream.forKernel = true
+  requests.set(stream.request, stream)
+  return stream.request
+}
+
+/** The workload's call was taken back: it is to run again. */
+export function park(stream: Stream): void {
+  parked.push(stream)
+}
+
+/** A commit has ended: what was parked is next, in its order, unless its client has gone. */
+export function unpark(): void {
+  const back = parked
+  if (back.length == 0) return
+  parked = []
+  for (let i = back.length - 1; i >= 0; i--) {
+    const stream = back[i]
+    if (!requests.has(stream.request)) continue
+    const begin = first
+    stream.waits = true
+    stream.next = begin
+    if (begin) begin.previous = stream
+    else last = stream
+    first = stream
+  }
 }
 
 /** The oldest that waits, now the workload's; null when there is none. */
@@ -43,7 +76,7 @@ export function dropRequest(stream: Stream): void {
 
 /** Its client has gone: the workload is told, if it has the request. */
 export function tellGone(stream: Stream): void {
-  if (stream.request != 0 && !stream.waits && requests.has(stream.request)) gone.push(stream.request)
+  if (stream.request != 0 && !stream.waits && !stream.forKernel && requests.has(stream.request)) gone.push(stream.request)
 }
 
 /** @returns 0 when there is none */

@@ -9,7 +9,7 @@ import { countObjects } from './collection'
 import { queueRequest } from './dispatch'
 import { readRequestHead } from './heads'
 import { answerError, handleKernelPath } from './kernel-paths'
-import { beginMessage, endMessage, outbox } from './outbox'
+import { beginFrame, endMessage, outbox } from './outbox'
 import { closeSession, Session } from './session'
 import { cancelStream, endStream, Stream } from './stream'
 
@@ -40,7 +40,7 @@ export function receiveFrames(session: Session, at: usize, length: usize): void 
 export function sendFrame(session: Session, stream: u32, kind: u32, first: usize, firstLength: usize, second: usize, secondLength: usize): void {
   const outgoing = session.outgoing
   if (!outgoing) return
-  const start = beginMessage(session.id)
+  const start = beginFrame(session.id)
   const header = outbox.length
   outbox.grow(CHANNEL_HEADER_BYTES)
   outbox.raw(first, firstLength)

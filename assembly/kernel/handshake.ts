@@ -18,12 +18,14 @@ import { now } from './clock'
 import {
   LABEL_C2E, LABEL_CHANNEL, LABEL_CLIENT, LABEL_DOCUMENT, LABEL_E2C, LABEL_HELLO, LABEL_KEYS, LABEL_SESSION, prefixed, prefixedLabel
 } from './labels'
-import { isOwner, recordsLength, writeRecords } from './launch'
+import { hasStore, isOwner, recordsLength, writeRecords } from './launch'
 import { requestAttestation, WAITS_SESSION } from './nsm'
 import { beginMessage, endMessage, outbox } from './outbox'
 import { random } from './random'
 import { closeSession, findSession, SECRET_BYTES, Session, STATE_NEW, STATE_OFFERED, STATE_OPEN, STATE_SIGNING } from './session'
 import { awaitSignature, hasRoomForHandshake } from './signing'
+import { isStale, tokenIsAhead } from './store/stale'
+import { judgeToken, TOKEN_AHEAD, TOKEN_INVALID, writeHeadItem, writeTokenItem } from './store/token'
 import { isEnrolled } from './users'
 
 const HASH_BYTES: usize = 48
@@ -51,11 +53,12 @@ export function receiveHello(session: Session, at: usize, length: usize): void {
 export function offerKey(session: Session): void {
   random(session.secret, SECRET_BYTES)
   x25519Base(publicKey, session.secret)
-  const offer = new Writer(128 + recordsLength())
+  const offer = new Writer(256 + recordsLength())
   offer.cborArray(6)
   offer.cborUint(CHANNEL_VERSION)
   offer.cborBytes(publicKey, 32)
-  offer.cborNull() // no durable store, no head
+  if (hasStore) writeHeadItem(offer)
+  else offer.cborNull()
   writeRecords(offer)
   session.offer = offer.at
   session.offerLength = offer.length
@@ -128,8 +131,9 @@ export function receiveKeys(session: Session, at: usize, length: usize): void {
   if (!opened || !isPadded(plaintext) || !signedByClient(session, enc, plaintext)) return refuse(session)
   copy(session.user, plaintext, 32)
   session.role = isOwner(session.user) ? ROLE_OWNER : isEnrolled(session.user) ? ROLE_USER : 0
-  sendVerdict(session)
-  if (session.role == 0) return refuse(session)
+  const refused = session.role == 0 ? 'ERR_KEY_NOT_ADMITTED' : hasStore ? judgeStore(session, plaintext) : ''
+  sendVerdict(session, refused)
+  if (refused.length > 0) return refuse(session)
   session.enter(STATE_OPEN)
 }
 
@@ -157,7 +161,17 @@ function exported(label: string): usize {
   return keyBytes
 }
 
-// Nothing is hidden in what is to be zero. A head token is compared with the store's head once there is one.
+// A client that is let in shows what it has seen of the store; while that may not be the newest, owners alone are. @returns '' or the refusal
+function judgeStore(session: Session, plaintext: usize): string {
+  if (load<u8>(plaintext, HAS_TOKEN_AT) != 0) {
+    const judged = judgeToken(plaintext + TOKEN_AT)
+    if (judged == TOKEN_INVALID) return 'ERR_HEAD_TOKEN'
+    if (judged == TOKEN_AHEAD) tokenIsAhead(plaintext + TOKEN_AT, session)
+  }
+  return isStale() && session.role != ROLE_OWNER ? 'ERR_STORE_STALE' : ''
+}
+
+// Nothing is hidden in what is to be zero.
 function isPadded(plaintext: usize): bool {
   const hasToken = load<u8>(plaintext, HAS_TOKEN_AT)
   const zeros = hasToken == 0 ? TOKEN_AT : TOKEN_AT + HEAD_TOKEN_BYTES
@@ -178,7 +192,7 @@ function signedByClient(session: Session, enc: usize, plaintext: usize): bool {
 }
 
 // M4: accepted and refused have one length.
-function sendVerdict(session: Session): void {
+function sendVerdict(session: Session, refused: string): void {
   const outgoing = session.outgoing
   if (!outgoing) return
   const start = beginMessage(session.id)
@@ -186,9 +200,9 @@ function sendVerdict(session: Session): void {
   outbox.grow(CHANNEL_HEADER_BYTES)
   const plaintext = outbox.length
   outbox.grow(2)
-  if (session.role == 0) {
+  if (refused.length > 0) {
     outbox.cborArray(1)
-    outbox.cborAscii('ERR_KEY_NOT_ADMITTED')
+    outbox.cborAscii(refused)
   } else {
     outbox.cborArray(3)
     outbox.cborAscii(session.role == ROLE_OWNER ? 'owner' : 'user')
@@ -197,13 +211,14 @@ function sendVerdict(session: Session): void {
     outbox.cborUint(MAX_HEAD_BYTES)
     outbox.cborUint(STREAM_WINDOW)
     outbox.cborUint(MAX_STREAMS)
-    outbox.cborNull()
+    if (hasStore) writeTokenItem(outbox)
+    else outbox.cborNull()
   }
   const used = outbox.length - plaintext
   store16(outbox.at + plaintext, <u32>(used - 2))
   const padding = <usize>ACCEPTED_PLAINTEXT_BYTES - used
   zeroise(outbox.grow(padding), padding)
   outbox.grow(TAG_BYTES)
-  outgoing.seal(outbox, header, 0, session.role == 0 ? KIND_REFUSED : KIND_ACCEPTED, ACCEPTED_PLAINTEXT_BYTES)
+  outgoing.seal(outbox, header, 0, refused.length > 0 ? KIND_REFUSED : KIND_ACCEPTED, ACCEPTED_PLAINTEXT_BYTES)
   endMessage(start)
 }

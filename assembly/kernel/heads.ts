@@ -3,6 +3,7 @@
 import { CborReader } from '../codec/cbor-reader'
 import { Writer } from '../codec/writer'
 import { copy, store32 } from '../mem/bytes'
+import { TOKEN_TEXT } from './store/token'
 
 /** u32 method, path, headers and body length, u32 role, 32 bytes key: little-endian, as the workload reads it. */
 export const REQUEST_HEADER_BYTES: usize = 52
@@ -13,6 +14,9 @@ const ROLE_AT: usize = 16
 const KEY_AT: usize = 20
 const MAX_HEADERS: i32 = 128
 const MAX_TOKEN_BYTES: usize = 256
+/** With each acknowledged write: the head that holds it (PROTOCOLS 5). */
+const HEAD_HEADER = 'wasmclave-head'
+const tokenRoom = memory.data(139) // TOKEN_TEXT
 
 const LINE_FEED: u8 = 0x0a
 const SPACE: u8 = 0x20
@@ -57,8 +61,14 @@ export function readRequestHead(buffer: Writer, role: u32, user: usize, at: usiz
   return true
 }
 
-/** "name: value\n" each into u32 n ‖ CBOR [status, [[name, value]…]]. @returns false for anything else */
-export function writeResponseHead(head: Writer, status: i32, headers: usize, length: usize): bool {
+/** Of a head that was made with room for a token: where that is. */
+export let tokenAt: u32 = 0
+
+/**
+ * "name: value\n" each into u32 n ‖ CBOR [status, [[name, value]…]], with room for a head token as the last header where one is to go out
+ * with it. @returns false for anything else
+ */
+export function writeResponseHead(head: Writer, status: i32, headers: usize, length: usize, withToken: bool): bool {
   const end = headers + length
   if (length > 0 && load<u8>(end - 1) != LINE_FEED) return false
   let count = 0
@@ -68,7 +78,7 @@ export function writeResponseHead(head: Writer, status: i32, headers: usize, len
   head.grow(4)
   head.cborArray(2)
   head.cborUint(status)
-  head.cborArray(count)
+  head.cborArray(count + (withToken ? 1 : 0))
   let line = headers
   for (let i = 0; i < count; i++) {
     let colon = line
@@ -76,13 +86,27 @@ export function writeResponseHead(head: Writer, status: i32, headers: usize, len
     let next = colon
     while (load<u8>(next) != LINE_FEED) next++
     if (next - colon < 2 || load<u8>(colon, 1) != SPACE) return false
-    if (!isHeaderName(line, colon - line) || !isHeaderValue(colon + 2, next - colon - 2)) return false
+    if (!isHeaderName(line, colon - line) || isKernelHeader(line, colon - line) || !isHeaderValue(colon + 2, next - colon - 2)) return false
     head.cborArray(2)
     head.cborText(line, colon - line)
     head.cborText(colon + 2, next - colon - 2)
     line = next + 1
   }
+  tokenAt = 0
+  if (withToken) {
+    head.cborArray(2)
+    head.cborAscii(HEAD_HEADER)
+    head.cborText(tokenRoom, TOKEN_TEXT)
+    tokenAt = <u32>(head.length - TOKEN_TEXT)
+  }
   store32(head.at, <u32>(head.length - 4))
+  return true
+}
+
+// A workload gives no head tokens
+function isKernelHeader(at: usize, length: usize): bool {
+  if (length != <usize>HEAD_HEADER.length) return false
+  for (let i = 0; i < HEAD_HEADER.length; i++) if (load<u8>(at + i) != <u8>HEAD_HEADER.charCodeAt(i)) return false // SAFETY: i < length
   return true
 }
 

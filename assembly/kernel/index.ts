@@ -2,30 +2,38 @@
 // I/O of its own; whatever it wants done stands in `out` (frames for the parent) and `nsm` (requests for nitro) when a call returns.
 // Every call returns 0 or more, or FAULT_BASE - fault; after a fault the shell ends the process.
 import { MESSAGE_ATTEST, MESSAGE_FRAMES, MESSAGE_HELLO, MESSAGE_KEYS, RESET_FAILED } from '../abi/channel'
-import { BLAME_KERNEL, BLAME_NITRO, BLAME_PARENT, BLAME_WORKLOAD, FAULT_BAD_CALL, FAULT_NONE, FAULT_NSM, FAULT_PROTOCOL } from '../abi/fault'
+import { BLAME_KERNEL, BLAME_NITRO, BLAME_PARENT, BLAME_WORKLOAD, FAULT_BAD_CALL, FAULT_KERNEL, FAULT_NONE, FAULT_NSM, FAULT_PROTOCOL } from '../abi/fault'
 import { KERNEL_ABI, MAX_LAUNCH_PAYLOAD, MAX_RELAY_PAYLOAD, WORKLOAD_TICK_MS } from '../abi/limits'
+import { PHASE_DEAD, PHASE_OPENING, PHASE_SERVING, PHASE_STALE } from '../abi/phase'
+import { STATUS_AGAIN } from '../abi/status'
 import {
   CLOSE_HANDSHAKE, CLOSE_LIMIT, CLOSE_PROTOCOL, FRAME_HEADER_BYTES, RELAY_CLOSED, RELAY_MESSAGE, RELAY_NUDGE, RELAY_OPENED, RELAY_CLOSE
 } from '../abi/wire'
 import { CborReader } from '../codec/cbor-reader'
 import { Writer } from '../codec/writer'
-import { load32, zeroise } from '../mem/bytes'
+import { selfTest as knownAnswers } from '../crypto/self-test'
+import { load32 } from '../mem/bytes'
 import { beginBoot, bootAnswer } from './boot'
 import * as calls from './calls'
 import { advance, now } from './clock'
 import { collectWhenDue, countObjects } from './collection'
-import { nextGone, requests, takeRequest } from './dispatch'
+import { nextGone, park, requests, takeRequest } from './dispatch'
 import { receiveEvidenceRequest, sendEvidence } from './evidence'
 import { expireSessions } from './expiry'
 import { blamed, fault, kind, outcome } from './faults'
 import { receiveFrames, resetStream } from './frames'
 import { documentRefused, receiveDocument, receiveHello, receiveKeys } from './handshake'
 import { answerError } from './kernel-paths'
-import { outgoing, readBytes, ticket, waiter, WAITS_BOOT, WAITS_EVIDENCE, WAITS_SESSION } from './nsm'
-import { outbox, sendAck, sendClose } from './outbox'
-import { allowed, current, enter, PHASE_DEAD, PHASE_SERVING, ROUTE_ANSWER, ROUTE_BOOT, ROUTE_READY, ROUTE_STEP } from './phases'
+import { outgoing, readBytes, ticket, waiter, WAITS_BOOT, WAITS_EVIDENCE, WAITS_SESSION, WAITS_STORE } from './nsm'
+import { emptyOutbox, outbox, sendAck, sendClose } from './outbox'
+import { allowed, current, enter, ROUTE_ANSWER, ROUTE_BOOT, ROUTE_READY, ROUTE_STEP } from './phases'
 import { closeSession, findSession, forgetSession, isNextSession, openSession, sessions, STATE_OPEN } from './session'
+import { takeBack } from './settle'
 import { signatureCame } from './signing'
+import { Transaction } from './space/transaction'
+import { commitWhenIdle, mayServe, submit, submitInitial } from './store/commit'
+import { isStoreFrame, receiveStoreFrame, storeTick } from './store/events'
+import { openingDocument } from './store/opening'
 import { buffered, Stream } from './stream'
 
 const NOTICE_NONE: u32 = 0
@@ -50,6 +58,11 @@ export function kernelAbi(): i32 {
   return KERNEL_ABI
 }
 
+/** Known answers of the encryption core; 0, or a fault. Belongs to no phase. */
+export function selfTest(): i32 {
+  return knownAnswers() ? 0 : ended(fault(FAULT_KERNEL, BLAME_KERNEL))
+}
+
 /** Room for an input; 0 refuses one that is too large. */
 export function inbox(length: u32): usize {
   if (length > <u32>MAX_LAUNCH_PAYLOAD) return 0
@@ -66,8 +79,10 @@ export function boot(length: u32, nowMs: f64): i32 {
 /** The workload was made and its `init` has run. */
 export function workloadReady(): i32 {
   if (!allowed(ROUTE_READY, BLAME_KERNEL)) return outcome()
-  calls.space.commit()
   enter(PHASE_SERVING)
+  const written = calls.space.take()
+  if (written) submitInitial(written)
+  calls.beginCall()
   return outcome()
 }
 
@@ -101,7 +116,11 @@ export function answer(number: u32, length: u32, nowMs: f64): i32 {
   if (waits.kind == WAITS_BOOT) return ended(bootAnswer(waits.id, inputs.at, length))
   const reader = new CborReader(inputs.at, inputs.at + length)
   const signed = readBytes(reader, 'Attestation', 'document')
-  if (waits.kind == WAITS_SESSION || waits.kind == WAITS_EVIDENCE) {
+  if (waits.kind == WAITS_STORE) {
+    // Nitro signs for this enclave, or the store stays closed
+    if (!signed) return ended(fault(FAULT_NSM, BLAME_NITRO))
+    openingDocument(waits.id, reader.at, reader.length)
+  } else if (waits.kind == WAITS_SESSION || waits.kind == WAITS_EVIDENCE) {
     if (!signed) documentRefused(waits.id)
     else if (waits.kind == WAITS_SESSION) receiveDocument(waits.id, reader.at, reader.length)
     else sendEvidence(waits.id, reader.at, reader.length)
@@ -126,7 +145,7 @@ export function tick(nowMs: f64): i32 {
   if (!allowed(ROUTE_STEP, BLAME_PARENT)) return outcome()
   advance(nowMs)
   expireSessions()
-  return outcome()
+  return ended(storeTick())
 }
 
 export function out(): usize {
@@ -139,7 +158,7 @@ export function outLength(): u32 {
 
 /** The shell has written what was in `out`. No frame of this instance is on the stack: the time to collect. */
 export function outTaken(): void {
-  outbox.clear()
+  emptyOutbox()
   steps++
   collectWhenDue()
 }
@@ -158,8 +177,10 @@ export function nsmTaken(): void {
 
 /** The next whole request, now the workload's; 0 when there is none. Its writes are a transaction until `requestDone`. */
 export function nextRequest(): u32 {
-  const stream = current == PHASE_SERVING && kind == FAULT_NONE ? takeRequest() : null
+  if (current == PHASE_STALE) refuseWaiting()
+  const stream = current == PHASE_SERVING && kind == FAULT_NONE && mayServe() ? takeRequest() : null
   serving = stream
+  calls.beginCall()
   return stream ? stream.request : 0
 }
 
@@ -175,26 +196,37 @@ export function requestLength(): u32 {
   return buffer ? <u32>buffer.length : 0
 }
 
-/** `handle` has returned: its writes become the space, or, for a negative status, are dropped and the client gets a 500. */
+/** `handle` has returned: what it wrote is to be committed, or, for a negative status, is dropped, and the client gets a 500. */
 export function requestDone(status: i32): i32 {
   const stream = serving
   if (!stream) return ended(fault(FAULT_BAD_CALL, BLAME_KERNEL))
   serving = null
+  const again = calls.space.conflict && status == STATUS_AGAIN
+  const written = endCall(status)
+  if (written) submit(written, stream.request)
+  if (again && requests.has(stream.request) && !stream.headSent) {
+    park(stream)
+    return outcome()
+  }
   stream.releaseRequest()
-  if (status >= 0) calls.space.commit()
-  else {
-    calls.space.rollback()
-    if (requests.has(stream.request)) {
-      if (stream.headSent) resetStream(stream, RESET_FAILED)
-      else answerError(stream, 500, 'ERR_WORKLOAD', 'the workload could not handle the request')
-    }
+  if (status < 0 && requests.has(stream.request)) {
+    if (stream.headSent) resetStream(stream, RESET_FAILED)
+    else answerError(stream, 500, 'ERR_WORKLOAD', 'the workload could not handle the request')
   }
   return outcome()
 }
 
 /** Something else for the workload: a request's client has gone, a document is there, or time has passed. */
 export function nextNotice(): u32 {
-  if (current != PHASE_SERVING || kind != FAULT_NONE) return NOTICE_NONE
+  calls.beginCall()
+  const next = findNotice()
+  // What this turn's calls have written goes out together
+  if (next == NOTICE_NONE && kind == FAULT_NONE) commitWhenIdle()
+  return next
+}
+
+function findNotice(): u32 {
+  if (current != PHASE_SERVING || kind != FAULT_NONE || !mayServe()) return NOTICE_NONE
   const done = notice
   if (done) done.document.free()
   notice = null
@@ -227,8 +259,8 @@ export function noticeLength(): u32 {
 
 /** The workload's part of a notice has returned. */
 export function noticeDone(status: i32): i32 {
-  if (status >= 0) calls.space.commit()
-  else calls.space.rollback()
+  const written = endCall(status)
+  if (written) submit(written, 0)
   return outcome()
 }
 
@@ -317,6 +349,20 @@ export function counter(index: u32): f64 {
   }
 }
 
+// A call of the workload has returned. @returns what it wrote, if it stands
+function endCall(status: i32): Transaction | null {
+  if (status >= 0) return calls.space.take()
+  takeBack(calls.space.transaction)
+  calls.space.rollback()
+  return null
+}
+
+// What waits for the workload while nobody is served.
+function refuseWaiting(): void {
+  for (let stream = takeRequest(); stream; stream = takeRequest())
+    answerError(stream, 503, 'ERR_STORE_STALE', 'the store may not be the newest; an owner must accept it')
+}
+
 function ended(status: i32): i32 {
   if (status < 0) enter(PHASE_DEAD)
   return status
@@ -327,9 +373,11 @@ function receive(type: u32, id: u32, at: usize, length: usize): bool {
   if (type == RELAY_NUDGE) return length == 0
   if (type == RELAY_OPENED) {
     if (!isNextSession(id)) return false
-    if (!openSession(id)) sendClose(id, CLOSE_LIMIT)
+    // While the store is being opened there is nothing to come to yet
+    if (current == PHASE_OPENING || !openSession(id)) sendClose(id, CLOSE_LIMIT)
     return length == 0
   }
+  if (isStoreFrame(type)) return receiveStoreFrame(type, id, at, length) == 0
   const session = findSession(id)
   if (type == RELAY_CLOSED) {
     if (session) forgetSession(session)

@@ -1,10 +1,12 @@
 // What nitro launched this kernel with: who owns the enclave, and the records whose digests go to PCR16-18. Read once, at boot.
+import { STORE_ID_BYTES } from '../abi/store'
 import { CborReader } from '../codec/cbor-reader'
 import { jsonField, jsonHex, JsonSpan, jsonStringAt, jsonStringCount } from '../codec/json'
 import { Writer } from '../codec/writer'
 import { ed25519Verify } from '../crypto/ed25519'
 import { copy } from '../mem/bytes'
 import { LABEL_GRANT } from './labels'
+import { storeId } from './store/keys'
 
 const MAX_GRANTS = 1000
 const MAX_OWNERS = 16
@@ -17,6 +19,14 @@ export let admissionRecordLength: usize = 0
 export let bootRecord: usize = 0
 export let bootRecordLength: usize = 0
 export let attestCallerKey: bool = false
+export let enclaveId: usize = 0
+export let enclaveIdLength: usize = 0
+export let grantVersion: u64 = 0
+export let securityVersion: u64 = 0
+/** The grant names a KMS: what is written is sealed and kept. Without one, it lives in this memory and ends with it. */
+export let hasStore: bool = false
+/** Ed25519, of the KMS that the newest grant names. */
+export const kmsKey = memory.data(32, 16)
 
 const owners = memory.data(512, 16) // MAX_OWNERS keys
 let ownerCount = 0
@@ -29,6 +39,8 @@ export function readLaunch(at: usize, length: usize): bool {
   const reader = new CborReader(at, at + length)
   reader.array(5)
   reader.text()
+  enclaveIdLength = reader.length
+  enclaveId = kept(reader)
   reader.bytes()
   const manifest = reader.at
   const manifestLength = reader.length
@@ -42,6 +54,8 @@ export function readLaunch(at: usize, length: usize): bool {
   bootRecordLength = reader.length
   bootRecord = kept(reader)
   if (!reader.done()) return false
+  const security = jsonField(admissionRecord, admissionRecordLength, 'securityVersion')
+  if (security !== null && security.uint() > 0) securityVersion = <u64>security.uint()
   const caller = jsonField(manifest, manifestLength, 'attestCallerKey')
   attestCallerKey = caller !== null && caller.isTrue()
   return readGrants(manifest, manifestLength)
@@ -87,7 +101,9 @@ function readGrants(manifest: usize, manifestLength: usize): bool {
     if (!readOwners(grant, grantLength)) return false
     const version = jsonField(grant, grantLength, 'version')
     if (version === null || version.uint() != i + 1) return false
-    if (i + 1 == count && !grantsWorkload(grant, grantLength, manifest, manifestLength)) return false
+    if (i + 1 < count) continue
+    grantVersion = <u64>count
+    if (!grantsWorkload(grant, grantLength, manifest, manifestLength) || !grantsStore(grant, grantLength)) return false
   }
   return reader.done()
 }
@@ -114,6 +130,20 @@ function signedByOwner(grant: usize, length: usize, signature: usize): bool {
     valid = ed25519Verify(owners + <usize>i * OWNER_BYTES, message.at, message.length, signature)
   message.free()
   return valid
+}
+
+// Without a KMS there is no store: on a development host alone, which nitro and every client see to.
+function grantsStore(grant: usize, length: usize): bool {
+  const field = jsonField(grant, length, 'kmsKey')
+  if (field === null) return true
+  const text = field.text()
+  if (text === null) return field.length == 4 // null
+  const id = jsonField(grant, length, 'storeId')
+  if (id === null) return false
+  const idText = id.text()
+  if (idText === null || !jsonHex(text, kmsKey, 32) || !jsonHex(idText, storeId, STORE_ID_BYTES)) return false
+  hasStore = true
+  return true
 }
 
 function grantsWorkload(grant: usize, grantLength: usize, manifest: usize, manifestLength: usize): bool {

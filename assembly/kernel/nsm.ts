@@ -11,6 +11,8 @@ export const WAITS_BOOT: i32 = 1
 export const WAITS_SESSION: i32 = 2
 export const WAITS_EVIDENCE: i32 = 3
 export const WAITS_WORKLOAD: i32 = 4
+/** The KMS, for the store's key. */
+export const WAITS_STORE: i32 = 5
 
 /** Who an answer is for. */
 export class Waiter {

@@ -5,11 +5,38 @@ import { store32 } from '../mem/bytes'
 
 export const outbox = new Writer(65536)
 
+/** A message of sealed frames that the next frame of its session may join: a message costs the parent and the client more than a frame. */
+const JOINED_BYTES: usize = 131072
+let joinable: u32 = 0
+let joinedFrom: usize = 0
+
 /** Begins a message to a session; what is written to `outbox` until `endMessage` is its payload. @returns its start */
 export function beginMessage(session: u32): usize {
   const start = outbox.length
   header(0, RELAY_MESSAGE, session)
   return start
+}
+
+/** Begins a frame of another type; `endMessage` ends it. @returns its start */
+export function beginOf(type: u32, id: u32): usize {
+  const start = outbox.length
+  header(0, type, id)
+  return start
+}
+
+/** Begins a sealed frame to a session, in the message of the frame before where that was the same session's. @returns its message's start */
+export function beginFrame(session: u32): usize {
+  if (joinable == session && outbox.length - joinedFrom < JOINED_BYTES) return joinedFrom
+  const start = beginMessage(session)
+  joinable = session
+  joinedFrom = start
+  return start
+}
+
+/** What was written has been taken by the parent. */
+export function emptyOutbox(): void {
+  outbox.clear()
+  joinable = 0
 }
 
 export function endMessage(start: usize): void {
@@ -28,6 +55,7 @@ export function sendAck(frames: u32): void {
 }
 
 function header(length: u32, type: u32, session: u32): void {
+  joinable = 0
   outbox.u32(length)
   outbox.byte(type)
   outbox.u32(session)

@@ -1,20 +1,15 @@
 // The kernel's phases, and which call belongs to which. A call in another phase is a fault, and the kernel is dead.
 import { FAULT_NO_MATCHING_ROUTE, FAULT_NONE } from '../abi/fault'
+import {
+  PHASE_COLD, PHASE_DEAD, PHASE_MEASURED, PHASE_MEASURING, PHASE_OPENING, PHASE_SERVING, PHASE_STALE
+} from '../abi/phase'
 import { fault, kind } from './faults'
-
-export const PHASE_COLD: u32 = 0
-/** The launch's records are being extended into PCR16-18. */
-export const PHASE_MEASURING: u32 = 1
-/** They are locked; the workload may be made. */
-export const PHASE_MEASURED: u32 = 2
-export const PHASE_SERVING: u32 = 3
-export const PHASE_DEAD: u32 = 4
 
 // Routes: a bit for each phase a call is allowed in
 export const ROUTE_BOOT: u32 = 1 << PHASE_COLD
-export const ROUTE_ANSWER: u32 = (1 << PHASE_MEASURING) | (1 << PHASE_SERVING)
+export const ROUTE_ANSWER: u32 = (1 << PHASE_MEASURING) | (1 << PHASE_OPENING) | (1 << PHASE_SERVING) | (1 << PHASE_STALE)
 export const ROUTE_READY: u32 = 1 << PHASE_MEASURED
-export const ROUTE_STEP: u32 = 1 << PHASE_SERVING
+export const ROUTE_STEP: u32 = (1 << PHASE_OPENING) | (1 << PHASE_SERVING) | (1 << PHASE_STALE)
 /** The workload's `init` may already call. */
 export const ROUTE_CALL: u32 = (1 << PHASE_MEASURED) | (1 << PHASE_SERVING)
 
@@ -26,7 +21,7 @@ export function enter(phase: u32): void {
 
 /** Whether a call is allowed now; where it is not, that is the caller's fault. After a fault nothing is. */
 export function allowed(route: u32, blame: i32): bool {
-  if (kind == FAULT_NONE && (route & (1 << current)) != 0) return true
+  if (kind == FAULT_NONE && (route & (<u32>1 << current)) != 0) return true
   fault(FAULT_NO_MATCHING_ROUTE, blame)
   return false
 }

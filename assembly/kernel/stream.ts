@@ -23,8 +23,16 @@ export class Stream {
   buffer: Writer | null = null
   bodyLength: usize = 0
   receivedAll: bool = false
+  /** The kernel answers it itself: no workload has its handle. */
+  forKernel: bool = false
+  /** The workload has given its response's head, or its end; either may still be held. */
+  headClaimed: bool = false
+  endClaimed: bool = false
   headSent: bool = false
   ended: bool = false
+  /** Answers that are held until a commit, and their bytes. */
+  holds: i32 = 0
+  private reserved: usize = 0
   receiveCredit: i32 = STREAM_WINDOW
   private sendCredit: i32 = STREAM_WINDOW
   /** Response bytes that wait for the client's window, from `heldFrom` on. */
@@ -68,11 +76,25 @@ export class Stream {
 
   /** Whether `length` more body bytes would be sent or held. */
   hasRoom(length: usize): bool {
-    const waiting = this.waiting()
+    const waiting = this.waiting() + this.reserved
     const credit = waiting == 0 ? <usize>max(this.sendCredit, 0) : 0
     if (length <= credit) return true
     const more = length - credit
     return waiting + more <= <usize>MAX_STREAM_BUFFER && buffered + more <= <usize>MAX_BUFFERED_BYTES
+  }
+
+  /** An answer of this stream is held until a commit. */
+  hold(length: usize): void {
+    this.holds++
+    this.reserved += length
+    this.count()
+  }
+
+  /** It goes out now, or never. */
+  unhold(length: usize): void {
+    this.holds--
+    this.reserved -= length
+    this.count()
   }
 
   /** Sends a head, with as much of the body as goes along. */
@@ -93,7 +115,7 @@ export class Stream {
       length -= sent
       if (this.ended) return
     }
-    if (length > 0) this.hold(from, length)
+    if (length > 0) this.keep(from, length)
     if (end) this.endHeld = true
   }
 
@@ -118,6 +140,7 @@ export class Stream {
   release(): void {
     this.releaseRequest()
     this.releaseHeld()
+    this.reserved = 0
     this.count()
   }
 
@@ -126,7 +149,7 @@ export class Stream {
     return held ? held.length - this.heldFrom : 0
   }
 
-  private hold(from: usize, length: usize): void {
+  private keep(from: usize, length: usize): void {
     let held = this.held
     if (!held) {
       held = new Writer(length)
@@ -148,7 +171,7 @@ export class Stream {
   private count(): void {
     const buffer = this.buffer
     const held = this.held
-    const bytes: usize = (buffer ? max(buffer.length, REQUEST_HEADER_BYTES) : 0) + (held ? held.length : 0)
+    const bytes: usize = (buffer ? max(buffer.length, REQUEST_HEADER_BYTES) : 0) + (held ? held.length : 0) + this.reserved
     buffered += bytes - this.counted
     this.counted = bytes
   }

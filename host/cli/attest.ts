@@ -10,35 +10,38 @@ import { findHost } from './running-host.ts'
 
 export type AttestOptions = {
   data: string
-  enclaveName: string
+  enclaveName?: string
   nonce?: string
   userData?: string
   publicKey?: string
-  output: string
+  output?: string
   records?: string
 }
 
 const ANSWER_MS = 10_000
 
 export async function attest(options: AttestOptions): Promise<void> {
+  const { enclaveName, output } = options
+  if (enclaveName === undefined || output === undefined)
+    throw new UsageError('ERR_USAGE_MISSING', 'attest needs --enclave-name and --output')
   const { gateway } = findHost(options.data)
   const request = encodeCbor([
-    hex(options.nonce, '--nonce'),
-    hex(options.userData, '--user-data'),
+    options.nonce === undefined ? null : hex(options.nonce, '--nonce'),
+    options.userData === undefined ? null : hex(options.userData, '--user-data'),
     options.publicKey === undefined ? null : readFile(options.publicKey),
   ])
-  const answer = await exchange(`${gateway}/enclaves/${options.enclaveName}`, Uint8Array.of(MESSAGE_ATTEST, ...request))
+  const answer = await exchange(`${gateway}/enclaves/${enclaveName}`, Uint8Array.of(MESSAGE_ATTEST, ...request))
   if (answer[0] !== MESSAGE_ATTESTED) throw new RefusedError('ERR_ATTEST_ANSWER', 'the enclave answered something else')
   const [document, grantChain, admissionRecord, bootRecord] = decodeCbor(answer.subarray(1)) as Uint8Array[]
   const parsed = parseAttestationDocument(document as Uint8Array)
-  writeFile(options.output, document as Uint8Array)
+  writeFile(output, document as Uint8Array)
   if (options.records !== undefined)
     writeFile(options.records, encodeCbor([grantChain, admissionRecord, bootRecord] as Cbor))
   printJson({
     ModuleID: parsed.moduleId,
     Timestamp: new Date(parsed.timestampMs).toISOString(),
     Bytes: (document as Uint8Array).length,
-    Output: options.output,
+    Output: output,
   })
 }
 
@@ -69,8 +72,8 @@ async function exchange(url: string, message: Uint8Array): Promise<Uint8Array> {
   })
 }
 
-function hex(text: string | undefined, flag: string): Uint8Array | null {
-  if (text === undefined) return null
+/** @throws UsageError ERR_USAGE_HEX */
+export function hex(text: string, flag: string): Uint8Array {
   if (!/^([0-9a-fA-F]{2})*$/.test(text))
     throw new UsageError('ERR_USAGE_HEX', `${flag} is no hex: ${text.slice(0, 40)}`)
   return new Uint8Array(Buffer.from(text, 'hex'))

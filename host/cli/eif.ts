@@ -6,7 +6,7 @@ import { parseEif } from '../nitro/eif/format.ts'
 import { extend, measureEif } from '../nitro/eif/measure.ts'
 import { parseSignature, signEif } from '../nitro/eif/signature.ts'
 import { buildImage } from './build-image.ts'
-import { readFile, readText, writeFile } from './files.ts'
+import { readFile, readJsonObject, readText, writeFile } from './files.ts'
 import { printJson, progress } from './output.ts'
 
 export type BuildOptions = {
@@ -35,7 +35,7 @@ export function buildEnclave(options: BuildOptions): void {
     ...(options.name !== undefined && { imageName: options.name }),
     ...(options.version !== undefined && { imageVersion: options.version }),
     ...(options.metadata !== undefined && {
-      customMetadata: JSON.parse(readText(options.metadata)) as Record<string, unknown>,
+      customMetadata: readJsonObject(options.metadata),
     }),
   })
   if (options.signingCertificate !== undefined)
@@ -58,9 +58,21 @@ export function describeImage(options: { eifPath: string }): void {
 
 export function pcr(options: { input?: string; signingCertificate?: string }): void {
   if ((options.input === undefined) === (options.signingCertificate === undefined))
-    throw new UsageError('ERR_USAGE_CONFLICT', 'one of --input and --signing-certificate')
+    throw new UsageError(
+      options.input === undefined ? 'ERR_USAGE_MISSING_INPUT' : 'ERR_USAGE_CONFLICT',
+      'one of --input and --signing-certificate',
+    )
   if (options.input !== undefined) printJson({ PCR: extend(readFile(options.input)) })
-  else printJson({ PCR8: extend(new X509Certificate(readText(options.signingCertificate as string)).raw) })
+  else printJson({ PCR8: extend(certificateOf(options.signingCertificate as string)) })
+}
+
+function certificateOf(path: string): Uint8Array {
+  const pem = readText(path)
+  try {
+    return new X509Certificate(pem).raw
+  } catch {
+    throw new UsageError('ERR_IMAGE_KEY', `${path} holds no certificate in PEM`)
+  }
 }
 
 export function measurements(eif: Uint8Array): Record<string, string> {

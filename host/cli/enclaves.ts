@@ -7,7 +7,7 @@ import { verifyManifests } from '../nitro/eif/manifests.ts'
 import { measureEif } from '../nitro/eif/measure.ts'
 import { parseSignature } from '../nitro/eif/signature.ts'
 import { developmentGrant } from './development.ts'
-import { readFile, readText } from './files.ts'
+import { readFile, readJsonObject } from './files.ts'
 import { launchEnclave } from './launch-enclave.ts'
 import { printJson, progress } from './output.ts'
 import { adminRequest, findHost } from './running-host.ts'
@@ -29,7 +29,7 @@ export type RunOptions = {
 const MIB: Record<string, number> = { '': 1, M: 1, G: 1024, T: 1024 * 1024 }
 
 export async function runEnclave(given: RunOptions): Promise<void> {
-  const options = given.config === undefined ? given : { ...given, ...fromConfig(readText(given.config)) }
+  const options = given.config === undefined ? given : { ...given, ...fromConfig(readJsonObject(given.config)) }
   if (options.debugMode || options.attachConsole)
     throw new RefusedError(
       'ERR_CONSOLE_DEBUG',
@@ -40,14 +40,16 @@ export async function runEnclave(given: RunOptions): Promise<void> {
   if (options.cpuCount !== undefined && options.cpuIds !== undefined)
     throw new UsageError('ERR_USAGE_CONFLICT', 'one of --cpu-count and --cpu-ids')
   const memoryMiB = parseMemory(options.memory)
-  const cpuCount = options.cpuIds?.length ?? Number(options.cpuCount ?? 1)
+  const cpuCount = options.cpuIds?.length ?? parseUint(options.cpuCount ?? '1', '--cpu-count', 1)
+  const cid = options.enclaveCid === undefined ? null : parseUint(options.enclaveCid, '--enclave-cid', 0)
   const host = findHost(options.data)
   const eif = readFile(options.eifPath)
-  const name = options.enclaveName ?? basename(options.eifPath).replace(/\.eif$/, '')
+  const named = options.enclaveName ?? basename(options.eifPath).replace(/\.eif$/, '')
   const grant =
-    options.launchGrant === undefined ? await grantFor(host.folder, name, eif) : readFile(options.launchGrant)
+    options.launchGrant === undefined ? await grantFor(host.folder, named, eif) : readFile(options.launchGrant)
+  // A grant brings its own name.
+  const name = options.launchGrant === undefined ? named : (options.enclaveName ?? null)
   progress('Start allocating memory...')
-  const cid = options.enclaveCid === undefined ? null : Number(options.enclaveCid)
   const info = await launchEnclave(host, eif, grant, { name, memoryMiB, cpuCount, cid })
   progress(
     `Started enclave with enclave-cid: ${info.EnclaveCID}, memory: ${info.MemoryMiB} MiB, cpu-ids: [${info.CPUIDs.join(', ')}]`,
@@ -122,16 +124,21 @@ function parseMemory(text: string): number {
   return Number(match[1]) * (MIB[match[2] as string] as number)
 }
 
+function parseUint(text: string, flag: string, least: number): number {
+  if (!/^\d{1,10}$/.test(text) || Number(text) < least)
+    throw new UsageError('ERR_USAGE_NUMBER', `${flag} is a number from ${least}: ${text.slice(0, 40)}`)
+  return Number(text)
+}
+
 // nitro-cli's keys
-function fromConfig(text: string): Partial<RunOptions> {
-  const config = JSON.parse(text) as Record<string, unknown>
+function fromConfig(config: Record<string, unknown>): Partial<RunOptions> {
   const value = (key: string) => (config[key] === undefined ? undefined : String(config[key]))
   return Object.fromEntries(
     Object.entries({
       eifPath: value('eif_path'),
       memory: value('memory_mib'),
       cpuCount: value('cpu_count'),
-      cpuIds: config.cpu_ids as string[] | undefined,
+      cpuIds: Array.isArray(config.cpu_ids) ? config.cpu_ids.map(String) : undefined,
       enclaveCid: value('enclave_cid'),
       enclaveName: value('enclave_name'),
       debugMode: config.debug_mode === true ? true : undefined,

@@ -19,6 +19,20 @@ export function readText(path: string): string {
   return Buffer.from(readFile(path)).toString('utf8')
 }
 
+/** @throws UsageError ERR_FILE_READ, ERR_USAGE_JSON */
+export function readJsonObject(path: string): Record<string, unknown> {
+  const text = readText(path)
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (error) {
+    throw new UsageError('ERR_USAGE_JSON', `${path} is no JSON: ${(error as Error).message}`)
+  }
+  if (value === null || typeof value !== 'object' || Array.isArray(value))
+    throw new UsageError('ERR_USAGE_JSON', `${path} holds no JSON object`)
+  return value as Record<string, unknown>
+}
+
 /** @throws UsageError ERR_FILE_WRITE */
 export function writeFile(path: string, content: Uint8Array | string, mode = 0o644): void {
   try {

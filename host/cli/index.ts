@@ -1,9 +1,14 @@
 /** The command line: nitro-cli's verbs with its flags, and wasmclave's own beside them. One file a verb or a family of verbs. */
 import { Command, Option } from 'commander'
 import { attest } from './attest.ts'
+import { badDocuments } from './bad-documents.ts'
+import { bench } from './bench.ts'
+import { doctor } from './doctor.ts'
 import { buildEnclave, describeImage, pcr, signEnclave } from './eif.ts'
 import { describeEnclaves, console as refuseConsole, runEnclave, terminateEnclave } from './enclaves.ts'
 import { packageVersion } from './files.ts'
+import { grant } from './grant.ts'
+import { host } from './host.ts'
 import { kmsCommand } from './kms.ts'
 import { explain, failWith } from './output.ts'
 import { proxy } from './proxy.ts'
@@ -12,10 +17,18 @@ import { verify } from './verify.ts'
 
 const DATA = ['--data <dir>', 'data folder of the host', '.wasmclave'] as const
 
+/** Every verb shows how it is called; lines have 100 columns at most. */
+const examples = (...lines: string[]) =>
+  `\nExample${lines.length > 1 ? 's' : ''}:\n${lines.map((line) => `  ${line}`).join('\n')}`
+
 const program = new Command('wasmclave')
   .description('Run a control plane that its own operator cannot read: a Nitro-style enclave host emulator.')
   .version(packageVersion())
+  // Options belong to the verb that they stand behind: --version would be the program's, behind a verb too.
+  .enablePositionalOptions()
   .showHelpAfterError('(--help shows what there is)')
+  // Before the verbs, which inherit it: clap, and so nitro-cli, ends with 2 where arguments do not parse.
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
 
 program
   .command('up')
@@ -28,8 +41,9 @@ program
   .option('--workload <name>', 'what to launch: keyvalue, echo or hello', 'keyvalue')
   .option('--plain', 'http instead of https at the proxy')
   .option('--no-launch', 'start the host and launch nothing')
+  .option('--clock <offset>', 'shift the clock of NSM and KMS: +4h, -90s, or frozen:2026-01-02T03:04:05Z')
   .option('--json', 'one JSON object a line on stdout')
-  .addHelpText('after', '\nExamples:\n  npm start\n  npm start -- --port 0 --proxy-port 0 --data /tmp/host --json')
+  .addHelpText('after', examples('npm start', 'npm start -- --port 0 --proxy-port 0 --data /tmp/host --json'))
   .action((options) =>
     up(
       options.port === '0'
@@ -43,6 +57,47 @@ program
   )
 
 program
+  .command('host')
+  .description('the host alone: no launch, no proxy; enclaves come by signed requests')
+  .option(...DATA)
+  .option('--port <port>', 'port of the gateway, 0 for any', '7443')
+  .option('--kms-port <port>', 'port of the KMS, 0 for any', '7445')
+  .option('--kms-document-age <seconds>', 'how old evidence for the KMS may be, or leaf: as its certificate', '300')
+  .option('--development', 'make development identities and a genesis where there are none')
+  .option('--json', 'one JSON object a line on stdout')
+  .addHelpText('after', examples('wasmclave host --development', 'wasmclave host --data /srv/host --port 0 --json'))
+  .action((options) =>
+    host(options.port === '0' && options.kmsPort === '7445' ? { ...options, kmsPort: '0' } : options),
+  )
+
+program
+  .command('grant')
+  .description("the owner's word on what may run: make and sign one, or show a chain")
+  .option(...DATA)
+  .option('--eif-path <file>', 'signed image: names the workload, and its pipeline (PCR8) may release')
+  .option('--pin', 'exactly the image of --eif-path, not its pipeline')
+  .option('--pcr8 <hex>', 'the pipeline that may release')
+  .option('--pins <pcr0,pcr1,pcr2...>', 'exactly these images')
+  .option('--enclave-name <name>', 'the enclave that it is for')
+  .option('--workload-name <name>', 'where no image names it')
+  .option('--tenant <name>')
+  .option('--min-security-version <n>', 'no image below it')
+  .option('--owners <hex...>', 'Ed25519 keys of the owners from this version on; the signer alone by default')
+  .option('--owner-key <pem>', 'who signs; DIR/customer/owner.key by default')
+  .option('--previous <file>', 'the chain that this version is appended to')
+  .option('--output <file>', 'where the chain goes')
+  .option('--show <file>', 'verify and print a chain')
+  .addHelpText(
+    'after',
+    examples(
+      'wasmclave grant --eif-path echo.eif --enclave-name echo --output echo.grant',
+      'wasmclave grant --previous echo.grant --eif-path echo.eif --pin --output echo-2.grant',
+      'wasmclave grant --show echo-2.grant',
+    ),
+  )
+  .action(grant)
+
+program
   .command('build-enclave')
   .description('an image from a folder with enclave.json and workload.wasm')
   .option('--docker-dir <dir>', 'the folder')
@@ -53,10 +108,7 @@ program
   .option('--name <name>', 'image name in the metadata')
   .option('--version <version>', 'image version in the metadata')
   .option('--metadata <file>', 'custom metadata, JSON of at most 4,096 bytes')
-  .addHelpText(
-    'after',
-    '\nExample:\n  wasmclave build-enclave --docker-dir assembly/workloads/echo --output-file echo.eif',
-  )
+  .addHelpText('after', examples('wasmclave build-enclave --docker-dir assembly/workloads/echo --output-file echo.eif'))
   .action(buildEnclave)
 
 program
@@ -65,12 +117,17 @@ program
   .requiredOption('--eif-path <file>')
   .requiredOption('--signing-certificate <pem>')
   .requiredOption('--private-key <pem>')
+  .addHelpText(
+    'after',
+    examples('wasmclave sign-eif --eif-path echo.eif --signing-certificate cert.pem --private-key key.pem'),
+  )
   .action(signEnclave)
 
 program
   .command('describe-eif')
   .description('what an image is')
   .requiredOption('--eif-path <file>')
+  .addHelpText('after', examples('wasmclave describe-eif --eif-path echo.eif'))
   .action(describeImage)
 
 program
@@ -78,6 +135,7 @@ program
   .description('the register value of a file, or of a certificate')
   .option('--input <file>')
   .option('--signing-certificate <pem>')
+  .addHelpText('after', examples('wasmclave pcr --input workload.wasm', 'wasmclave pcr --signing-certificate cert.pem'))
   .action(pcr)
 
 program
@@ -94,7 +152,14 @@ program
   .option('--config <json>', "nitro-cli's configuration file")
   .addOption(new Option('--debug-mode', 'refused'))
   .addOption(new Option('--attach-console', 'refused'))
-  .addHelpText('after', '\nExample:\n  wasmclave run-enclave --eif-path echo.eif --memory 64 --cpu-count 1')
+  .addHelpText(
+    'after',
+    examples(
+      'wasmclave run-enclave --eif-path echo.eif --memory 64 --cpu-count 1',
+      'wasmclave run-enclave --eif-path echo.eif --memory 64 --launch-grant echo.grant',
+      'wasmclave run-enclave --config enclave.json',
+    ),
+  )
   .action(runEnclave)
 
 program
@@ -102,6 +167,7 @@ program
   .description('what runs')
   .option(...DATA)
   .option('--metadata')
+  .addHelpText('after', examples('wasmclave describe-enclaves --metadata'))
   .action(describeEnclaves)
 
 program
@@ -111,6 +177,10 @@ program
   .option('--enclave-id <id>')
   .option('--enclave-name <name>')
   .option('--all')
+  .addHelpText(
+    'after',
+    examples('wasmclave terminate-enclave --enclave-name echo', 'wasmclave terminate-enclave --all'),
+  )
   .action(terminateEnclave)
 
 program
@@ -120,25 +190,35 @@ program
   .option('--enclave-id <id>')
   .option('--enclave-name <name>')
   .option('--disconnect-timeout <s>')
+  .addHelpText('after', examples('wasmclave console --enclave-name echo   # exit code 44'))
   .action(refuseConsole)
 
 program
   .command('explain')
   .description('what an error code means')
   .requiredOption('--error-code <code>')
+  .addHelpText('after', examples('wasmclave explain --error-code E26'))
   .action(({ errorCode }: { errorCode: string }) => void process.stdout.write(`${explain(errorCode)}\n`))
 
-program
+const attestCommand = program
   .command('attest')
+  .enablePositionalOptions()
   .description('an attestation document of a running enclave')
   .option(...DATA)
-  .requiredOption('--enclave-name <name>')
+  .option('--enclave-name <name>', 'required')
   .option('--nonce <hex>')
   .option('--user-data <hex>', 'goes behind the label of evidence')
   .option('--public-key <file>', 'only for images that declare attestCallerKey, such as echo')
   .option('--records <file>', 'where grant, admission and boot record go')
-  .requiredOption('--output <file>', 'where the document goes')
+  .option('--output <file>', 'where the document goes; required')
+  .addHelpText('after', examples('wasmclave attest --enclave-name keyvalue --nonce 00ff --output doc.cbor'))
   .action(attest)
+attestCommand
+  .command('bad-documents')
+  .description('wrong documents, one fault each, and what a verifier must make of them')
+  .requiredOption('--output <dir>', 'an empty folder, or one to be made')
+  .addHelpText('after', '\nExample:\n  wasmclave attest bad-documents --output bad')
+  .action(badDocuments)
 
 const verifyCommand = program
   .command('verify')
@@ -148,8 +228,9 @@ const verifyCommand = program
   .option('--nonce <hex>')
   .option('--at <when>', 'now, document, or a time of RFC 3339', 'now')
   .option('--records <file>', 'compare PCR16-18 with these')
+  .option('--min-isolation <layers>', 'layers that must hold, with commas between (wants --records)')
   .option('--allow-debug', 'accept zero measurements')
-  .addHelpText('after', '\nExample:\n  wasmclave verify doc.cbor --root .wasmclave/nitro-root.pem --pcr0 6d1f…')
+  .addHelpText('after', examples('wasmclave verify doc.cbor --root .wasmclave/nitro-root.pem --pcr0 6d1f…'))
 for (let index = 0; index < 32; index++)
   verifyCommand.addOption(
     new Option(`--pcr${index} <hex>`, `reference value of PCR${index}`).hideHelp(index > 4 && index !== 8),
@@ -164,9 +245,25 @@ program
   .option('--port <port>', '0 for any', '7444')
   .option('--plain', 'http instead of https')
   .option('--json', 'one JSON object a line on stdout')
+  .addHelpText('after', examples('wasmclave proxy --enclave-name keyvalue --port 0 --json'))
   .action(proxy)
+
+program
+  .command('doctor')
+  .description('what holds on this machine and what it lacks, in plain words')
+  .option('--json', 'findings as JSON')
+  .addHelpText('after', examples('wasmclave doctor', 'wasmclave doctor --json'))
+  .action(doctor)
+
+program
+  .command('bench')
+  .description('how fast the encryption core is here, beside node:crypto')
+  .option('--quick', 'under a minute, with wider spreads')
+  .option('--json <file>', 'the result, for programs')
+  .option('--html <file>', 'the result as one page with charts')
+  .addHelpText('after', examples('wasmclave bench --quick', 'wasmclave bench --html figures.html'))
+  .action(bench)
 
 program.addCommand(kmsCommand())
 
-program.exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
 program.parseAsync().catch(failWith)

@@ -3,7 +3,9 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { dirname } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type ErrorCode, FatalError } from '../errors.ts'
+import type { ClockSetting } from '../nitro/clock.ts'
 import type { DataFolder } from '../nitro/data-folder.ts'
+import { canHaveChildUsers } from '../nitro/pool/child-user.ts'
 import { built } from './files.ts'
 
 export type NitroEvent = { event: string; [field: string]: unknown }
@@ -15,11 +17,14 @@ export type NitroProcess = {
   stop(): Promise<void>
 }
 
+/** Port, 0 for any; the oldest document that keys are released on, in seconds, or null. */
+export type KmsOptions = { port: number; maxDocumentAge: number | null }
 export type NitroOptions = {
   folder: DataFolder
   port: number
   origins: string[]
-  kms?: { port: number; maxDocumentAge: number | null }
+  kms?: KmsOptions
+  clock?: ClockSetting
   onEvent(event: NitroEvent): void
 }
 
@@ -32,6 +37,7 @@ const MAX_DOCUMENT_AGE = 300
 /** @throws FatalError with nitro's code */
 export async function startNitro(options: NitroOptions): Promise<NitroProcess> {
   const bundle = built('nitro.mjs')
+  const kernel = built('assembly/kernel/kernel.wasm')
   const { root, nitro } = options.folder
   const child = spawn(
     process.execPath,
@@ -42,6 +48,7 @@ export async function startNitro(options: NitroOptions): Promise<NitroProcess> {
       '--allow-child-process',
       `--allow-fs-read=${dirname(bundle)}`,
       `--allow-fs-read=${process.execPath}`,
+      `--allow-fs-read=${kernel}`,
       `--allow-fs-read=${root}`,
       `--allow-fs-write=${nitro}`,
       '--allow-fs-read=/proc',
@@ -58,9 +65,12 @@ export async function startNitro(options: NitroOptions): Promise<NitroProcess> {
     port: options.port,
     origins: options.origins,
     poolSize: POOL_SIZE,
+    ownUsers: canHaveChildUsers([process.execPath, built('enclave.cjs')]),
     cpuCount: 2,
     stepDeadlineMs: STEP_DEADLINE_MS,
     kms: options.kms ?? { port: 0, maxDocumentAge: MAX_DOCUMENT_AGE },
+    kernel,
+    clock: options.clock,
   }
   child.stdin?.write(`${JSON.stringify(settings)}\n`)
   const exited = new Promise<number>((resolve) => child.once('close', (code) => resolve(code ?? 1)))

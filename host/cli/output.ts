@@ -53,7 +53,9 @@ export function explain(code: string): string {
   if (found === undefined)
     throw new UsageError(
       'ERR_USAGE_CODE',
-      `no error ${code}; there are ${NITRO_CODES.map(([, each]) => each).join(', ')}`,
+      `no error ${code}; there are ${NITRO_CODES.map(([, each]) => each)
+        .sort()
+        .join(', ')}`,
     )
   return `${found[1]}: ${found[2]}. wasmclave names the cause behind it, as ERR_…, with the two values that differ.`
 }

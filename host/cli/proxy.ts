@@ -25,7 +25,7 @@ export async function proxy(options: ProxyCommandOptions): Promise<void> {
     port: Number(options.port),
     tls: options.plain ? null : await proxyTls(folder.customer, Date.now()),
     credential: ProxyCredential.open(join(folder.customer, 'proxy.header')),
-    fetch: async (path, init) => (await session.enclave()).fetch(path, init as never),
+    request: async (path, init) => (await session.enclave()).request(path, init as never),
   })
   const address = await server.listen()
   const appraised = first.evidence.appraisal
@@ -50,6 +50,7 @@ export function customerPolicy(folder: DataFolder, enclaveName: string): Policy 
   return {
     root: readFileSync(folder.rootCertificate, 'utf8'),
     owner: publicHex(ownerKey(folder)),
+    enclaveName,
     pcrs: { 0: PCR0 as string, 1: PCR1 as string, 2: PCR2 as string },
     pcr8: PCR8 as string,
     allowDevelopment: true,

@@ -1,22 +1,23 @@
 /** `wasmclave up`: a development host in one command, with a workload that was measured, admitted, launched and appraised. */
 import { spawn } from 'node:child_process'
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { connect, type Evidence, identityFromPem } from '../client/index.ts'
-import { RefusedError } from '../errors.ts'
+import { errorCode, RefusedError } from '../errors.ts'
 import type { DataFolder } from '../nitro/data-folder.ts'
 import { parseEif } from '../nitro/eif/format.ts'
 import { type Measurements, measureEif } from '../nitro/eif/measure.ts'
 import { parseSignature, signEif } from '../nitro/eif/signature.ts'
 import { buildImage } from './build-image.ts'
+import { clockWarning, parseClock } from './clock.ts'
 import { developmentGrant, makeDevelopmentHost, ownerKey, pipelineFiles, publicHex } from './development.ts'
 import { built, readText } from './files.ts'
 import { documentAge } from './kms.ts'
 import { launchEnclave, type RunInfo } from './launch-enclave.ts'
-import { startNitro } from './nitro-process.ts'
 import { progress } from './output.ts'
+import { serveHost } from './serve.ts'
 
 export type UpOptions = {
   data: string
@@ -28,73 +29,62 @@ export type UpOptions = {
   workload: string
   plain?: boolean
   launch: boolean
+  clock?: string
 }
 
 const MEMORY_MIB = 64
 
 export async function up(options: UpOptions): Promise<void> {
+  const clock = options.clock === undefined ? undefined : parseClock(options.clock, Date.now())
   const { folder, made } = makeDevelopmentHost(options.data)
   const say = options.json ? progress : (line: string) => void process.stdout.write(`${line}\n`)
   if (made) say(`Made development identities in ${folder.root} (whoever reads this folder is all of them).`)
-  const tell = (event: Record<string, unknown>) => {
-    if (options.json) process.stdout.write(`${JSON.stringify(event)}\n`)
-  }
-  const nitro = await startNitro({
-    folder,
-    port: Number(options.port),
-    origins: [],
+  if (clock !== undefined) say(clockWarning(clock, !options.json && process.stdout.isTTY))
+  const host = await serveHost(folder, {
+    ...options,
+    clock,
     kms: { port: Number(options.kmsPort), maxDocumentAge: documentAge(options.kmsDocumentAge) },
-    onEvent: (event) => {
-      if (event.event === 'ended' || event.event === 'killed' || event.event === 'failed') {
-        tell(event)
-        if (!options.json) progress(`host: ${JSON.stringify(event)}`)
-      }
-    },
   })
-  const gateway = `ws://127.0.0.1:${nitro.port}`
-  const kms = `http://127.0.0.1:${nitro.kmsPort}`
-  const writeHostFile = (proxy: string | null) =>
-    writeFileSync(folder.hostFile, JSON.stringify({ pid: process.pid, gateway, proxy, kms }), { mode: 0o600 })
-  writeHostFile(null)
-  let stopProxy: () => void = () => {}
-  let stopping = false
-  const stop = (code: number) => {
-    if (stopping) return
-    stopping = true
-    stopProxy()
-    nitro.stop().then(() => {
-      rmSync(folder.hostFile, { force: true })
-      process.exit(code)
-    })
-  }
-  process.on('SIGINT', () => stop(0))
-  process.on('SIGTERM', () => stop(0))
-  nitro.exited.then((code) => stop(code === 0 ? 0 : 1))
+  const { gateway, kms } = host
   try {
     const enclaves = []
     let proxy: string | null = null
     if (options.launch) {
-      const launched = await launchDefault(folder, gateway, options.workload)
+      const launched = await launchDefault(folder, gateway, options.workload, clock !== undefined)
       enclaves.push(launched.describe)
-      const served = await startProxy(folder, launched.info.EnclaveName, options)
-      stopProxy = served.stop
-      proxy = served.url
-      writeHostFile(proxy)
-      if (!options.json) show(folder, gateway, proxy, kms, launched, options)
-    }
-    tell({ event: 'ready', gateway, proxy, kms, data: folder.root, enclaves })
+      if (launched.evidence === undefined)
+        say(`${launched.info.EnclaveName} runs, without a proxy: ${launched.refusal}`)
+      else {
+        const served = await startProxy(folder, launched.info.EnclaveName, options)
+        host.onStop(served.stop)
+        proxy = served.url
+        host.announceProxy(proxy)
+        if (!options.json) show(folder, gateway, proxy, kms, launched, launched.evidence, options)
+      }
+    } else say(`gateway at ${gateway}`)
+    host.tell({ event: 'ready', gateway, proxy, kms, data: folder.root, enclaves })
   } catch (error) {
-    stopProxy()
-    await nitro.stop()
-    rmSync(folder.hostFile, { force: true })
+    await host.stop()
     throw error
   }
 }
 
-type Launched = { info: RunInfo; measurements: Measurements; evidence: Evidence; describe: Record<string, unknown> }
+type Launched = {
+  info: RunInfo
+  measurements: Measurements
+  /** Missing where a shifted clock makes it of another time, which `refusal` says. */
+  evidence: Evidence | undefined
+  refusal: string
+  describe: Record<string, unknown>
+}
 
 // Built and signed as the pipeline would, granted as the owner would, run as the operator would, appraised as a client would.
-async function launchDefault(folder: DataFolder, gateway: string, workload: string): Promise<Launched> {
+async function launchDefault(
+  folder: DataFolder,
+  gateway: string,
+  workload: string,
+  shifted: boolean,
+): Promise<Launched> {
   const pipeline = pipelineFiles(folder)
   const unsigned = buildImage(built(join('assembly/workloads', workload)))
   const eif = signEif(unsigned, readText(pipeline.certificate), readText(pipeline.key))
@@ -109,24 +99,31 @@ async function launchDefault(folder: DataFolder, gateway: string, workload: stri
     cpuCount: 1,
     cid: null,
   })
-  const enclave = await connect(
-    `${gateway}/enclaves/${info.EnclaveName}`,
-    {
-      root: readFileSync(folder.rootCertificate, 'utf8'),
-      owner: publicHex(ownerKey(folder)),
-      pcrs: { 0: measurements.PCR0, 1: measurements.PCR1, 2: measurements.PCR2 },
-      pcr8: measurements.PCR8 as string,
-      allowDevelopment: true,
-    },
-    await identityFromPem(readText(join(folder.customer, 'owner.key'))),
-  )
-  const evidence = enclave.evidence
-  enclave.close()
+  const policy = {
+    root: readFileSync(folder.rootCertificate, 'utf8'),
+    owner: publicHex(ownerKey(folder)),
+    pcrs: { 0: measurements.PCR0, 1: measurements.PCR1, 2: measurements.PCR2 },
+    pcr8: measurements.PCR8 as string,
+    allowDevelopment: true,
+  }
+  const identity = await identityFromPem(readText(join(folder.customer, 'owner.key')))
+  let evidence: Evidence | undefined
+  let refusal = ''
+  try {
+    const enclave = await connect(`${gateway}/enclaves/${info.EnclaveName}`, policy, identity)
+    evidence = enclave.evidence
+    enclave.close()
+  } catch (error) {
+    // The client's clock is true, and that is what a shifted one is for.
+    if (!shifted || errorCode(error) !== 'ERR_EVIDENCE_DATES') throw error
+    refusal = (error as Error).message
+  }
   writeFileSync(join(folder.customer, `${workload}.pcrs.json`), JSON.stringify(measurements), { mode: 0o600 })
   return {
     info,
     measurements,
     evidence,
+    refusal,
     describe: {
       EnclaveName: info.EnclaveName,
       EnclaveID: info.EnclaveID,
@@ -182,9 +179,10 @@ function show(
   proxy: string,
   kms: string,
   launched: Launched,
+  evidence: Evidence,
   options: UpOptions,
 ): void {
-  const { info, measurements, evidence } = launched
+  const { info, measurements } = launched
   const curl = `curl ${options.plain ? '' : `--cacert ${options.data}/customer/ca.pem `}-H @${options.data}/customer/proxy.header`
   const lines = [
     '',

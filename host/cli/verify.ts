@@ -1,7 +1,8 @@
 /** `wasmclave verify`: judges an attestation document, also AWS's own, under a pinned root. Exits 0, or 1 with the code on stderr. */
 import { UsageError } from '../errors.ts'
-import { appraise, checkRecords, parseAttestationDocument } from '../verifier/index.ts'
+import { appraise, checkIsolation, checkRecords, parseAttestationDocument, parseBootRecord } from '../verifier/index.ts'
 import { decodeCbor } from '../wire/cbor.ts'
+import { hex } from './attest.ts'
 import { readFile, readText } from './files.ts'
 import { printJson } from './output.ts'
 
@@ -11,6 +12,7 @@ export type VerifyOptions = {
   at: string
   allowDebug?: boolean
   records?: string
+  minIsolation?: string
 } & Record<string, unknown>
 
 export async function verify(file: string, options: VerifyOptions): Promise<void> {
@@ -34,10 +36,13 @@ export async function verify(file: string, options: VerifyOptions): Promise<void
       root: readText(options.root),
       pcrs,
       allowDebug: options.allowDebug === true,
-      ...(options.nonce !== undefined && { nonce: new Uint8Array(Buffer.from(options.nonce, 'hex')) }),
+      ...(options.nonce !== undefined && { nonce: hex(options.nonce, '--nonce') }),
     },
     now,
   )
+  const layers = options.minIsolation?.split(',') ?? []
+  if (layers.length > 0 && options.records === undefined)
+    throw new UsageError('ERR_USAGE_MISSING', '--min-isolation reads the boot record: name it with --records')
   if (options.records !== undefined) {
     const [grantChain, admissionRecord, bootRecord] = decodeCbor(readFile(options.records)) as [
       Uint8Array,
@@ -45,6 +50,7 @@ export async function verify(file: string, options: VerifyOptions): Promise<void
       Uint8Array,
     ]
     await checkRecords(document, { grantChain, admissionRecord, bootRecord })
+    checkIsolation(parseBootRecord(bootRecord), layers)
   }
   printJson(result)
 }

@@ -6,6 +6,7 @@ import {
   type AppraisalResult,
   appraise,
   type BootRecord,
+  checkIsolation,
   checkRecords,
   type LaunchGrant,
   parseAdmissionRecord,
@@ -55,14 +56,7 @@ export async function appraiseOffer(core: Core, offer: Offer, policy: Policy, no
       'ERR_EVIDENCE_SECURITY_VERSION',
       `security version ${admission.securityVersion}, the grant demands ${newest.minSecurityVersion}`,
     )
-  for (const layer of policy.minIsolation ?? []) {
-    const found = boot.isolation.find((item) => item.layer === layer)
-    if (found === undefined || found.state === 'absent')
-      throw new RefusedError(
-        'ERR_EVIDENCE_ISOLATION',
-        `isolation layer ${layer} is ${found?.state ?? 'unknown'}, the policy demands it`,
-      )
-  }
+  checkIsolation(boot, policy.minIsolation ?? [])
   checkHead(offer, policy)
   return { appraisal, grant: newest, admission, boot, document: offer.document }
 }
@@ -78,6 +72,11 @@ function checkGrant(core: Core, offer: Offer, grant: LaunchGrant, firstOwner: st
     if (!shown.every((byte, index) => byte === pinned[index]))
       throw new RefusedError('ERR_GRANT_OWNER', 'the enclave runs under another grant than the pinned one')
   }
+  if (policy.enclaveName !== undefined && grant.enclaveName !== policy.enclaveName)
+    throw new RefusedError(
+      'ERR_GRANT_NAME',
+      `the enclave is ${grant.enclaveName} by its grant, the policy names ${policy.enclaveName}`,
+    )
   if (policy.minGrantVersion !== undefined && grant.version < policy.minGrantVersion)
     throw new RefusedError(
       'ERR_GRANT_VERSION',

@@ -55,6 +55,8 @@ export class Direction {
    * @throws RefusedError ERR_FRAME_SYNTAX, ERR_FRAME_SEQUENCE (replayed, reordered, altered, or not of this session)
    */
   *open(message: Uint8Array): Generator<OpenedFrame> {
+    // One buffer for all frames of a message: the message itself may lie in the transport's own, which a body must not keep alive
+    const plaintexts = new Uint8Array(message.length)
     let at = 0
     while (at < message.length) {
       if (message.length - at < CHANNEL_HEADER_BYTES) throw new RefusedError('ERR_FRAME_SYNTAX', 'a frame is cut short')
@@ -67,7 +69,11 @@ export class Direction {
         stream: view.getUint32(1),
         request: view.getUint32(5),
         kind: view.getUint8(9),
-        plaintext: this.#open(message.subarray(body, body + sealedBytes), message.subarray(at, body)),
+        plaintext: this.#open(
+          plaintexts.subarray(body),
+          message.subarray(body, body + sealedBytes),
+          message.subarray(at, body),
+        ),
       }
       at = body + sealedBytes
     }
@@ -79,11 +85,11 @@ export class Direction {
     this.#key.fill(0)
   }
 
-  #open(sealed: Uint8Array, header: Uint8Array): Uint8Array {
+  #open(out: Uint8Array, sealed: Uint8Array, header: Uint8Array): Uint8Array {
     const sequence = this.#sequence
     try {
       const nonce = this.#next() // may change the key
-      return this.#aead.open(nonce, sealed, header)
+      return out.subarray(0, this.#aead.openInto(out, nonce, sealed, header))
     } catch (error) {
       throw new RefusedError('ERR_FRAME_SEQUENCE', `no frame of this session at sequence ${sequence}`, { cause: error })
     }

@@ -1,10 +1,8 @@
 /** `fetch` over a session: the Request and Response that everybody knows, to a path instead of a URL. */
-import { KIND_END, KIND_HEAD } from '../../assembly/abi/channel.ts'
 import { MAX_DATA_BYTES, MAX_REQUEST_BODY } from '../../assembly/abi/limits.ts'
 import { UsageError } from '../errors.ts'
 import { encodeRequestHead, type HeaderList } from './head.ts'
 import type { Session } from './session.ts'
-import type { StreamResponse } from './stream.ts'
 
 /** Carries the store's head token beside a response; taken out and kept by the client. */
 const HEAD_TOKEN_HEADER = 'wasmclave-head'
@@ -20,37 +18,56 @@ export type FetchInit = {
   signal?: AbortSignal
 }
 
+/** A response as it came over the channel. A short body is there whole; a streamed one is to be read or cancelled. */
+export type ChannelResponse = { status: number; headers: HeaderList; body: Uint8Array | ReadableStream<Uint8Array> }
+
+/** A request without the cost of a Response, for servers and tools. */
+export async function requestOver(
+  session: Session,
+  path: string,
+  init: FetchInit,
+  keepHeadToken: (token: string) => void,
+): Promise<ChannelResponse> {
+  if (!path.startsWith('/')) throw new UsageError('ERR_FETCH_PATH', `a path begins with "/": ${path}`)
+  const { signal } = init
+  signal?.throwIfAborted()
+  const method = (init.method ?? 'GET').toUpperCase()
+  const content = bodyAtHand(method, init) ?? (await readBody(method, init))
+  const { body, headers } = content
+  const head = encodeRequestHead(method, path, headers)
+  const onAbort = () => stream.cancel()
+  const stream = session.openStream(() => signal?.removeEventListener('abort', onAbort))
+  signal?.addEventListener('abort', onAbort)
+  if (body instanceof Uint8Array && body.length <= MAX_DATA_BYTES) {
+    stream.spendCredit(body.length)
+    session.sendHead(stream.number, true, head, body)
+  } else {
+    session.sendHead(stream.number, false, head, NO_BODY)
+    stream.sendBody(body instanceof Uint8Array ? [body] : body).catch(() => stream.cancel())
+  }
+  try {
+    const response = await stream.response
+    return { ...response, headers: withoutHeadToken(response.headers, keepHeadToken) }
+  } catch (error) {
+    if (signal?.aborted) throw signal.reason
+    throw error
+  }
+}
+
 export async function fetchOver(
   session: Session,
   path: string,
   init: FetchInit,
   keepHeadToken: (token: string) => void,
 ): Promise<Response> {
-  if (!path.startsWith('/')) throw new UsageError('ERR_FETCH_PATH', `a path begins with "/": ${path}`)
-  init.signal?.throwIfAborted()
-  const method = (init.method ?? 'GET').toUpperCase()
-  const { body, headers } = await readBody(method, init)
-  const stream = session.openStream()
-  const onAbort = () => stream.cancel()
-  init.signal?.addEventListener('abort', onAbort, { once: true })
-  try {
-    if (body instanceof Uint8Array && body.length <= MAX_DATA_BYTES) {
-      stream.spendCredit(body.length)
-      session.send(stream.number, KIND_HEAD | KIND_END, encodeRequestHead(method, path, headers, body))
-    } else {
-      session.send(stream.number, KIND_HEAD, encodeRequestHead(method, path, headers, NO_BODY))
-      stream.sendBody(body instanceof Uint8Array ? [body] : body).catch(() => stream.cancel())
-    }
-    return toResponse(await stream.response, keepHeadToken)
-  } catch (error) {
-    if (init.signal?.aborted) throw init.signal.reason
-    throw error
-  }
+  const { status, headers, body } = await requestOver(session, path, init, keepHeadToken)
+  return new Response(NULL_BODY.has(status) ? null : (body as BodyInit), { status, headers })
 }
 
 type Body = Uint8Array | AsyncIterable<Uint8Array>
 
-async function readBody(method: string, init: FetchInit): Promise<{ body: Body; headers: HeaderList }> {
+// What needs no waiting for, as most requests do not.
+function bodyAtHand(method: string, init: FetchInit): { body: Body; headers: HeaderList } | undefined {
   const given = init.body
   if (given === undefined || given === null) return { body: NO_BODY, headers: headerList(init.headers) }
   if (method === 'GET' || method === 'HEAD') throw new UsageError('ERR_FETCH_BODY', `a ${method} request has no body`)
@@ -59,8 +76,16 @@ async function readBody(method: string, init: FetchInit): Promise<{ body: Body; 
   if (given instanceof Uint8Array) return sized(given, headerList(init.headers))
   if (given instanceof ReadableStream)
     return { body: given as unknown as AsyncIterable<Uint8Array>, headers: headerList(init.headers) }
-  // Forms, blobs and buffers: the platform knows how they are written, and their content type.
-  const request = new Request('http://enclave.invalid/', { method, body: given, headers: headerList(init.headers) })
+  return undefined
+}
+
+// Forms, blobs and buffers: the platform knows how they are written, and their content type.
+async function readBody(method: string, init: FetchInit): Promise<{ body: Body; headers: HeaderList }> {
+  const request = new Request('http://enclave.invalid/', {
+    method,
+    body: init.body as BodyInit,
+    headers: headerList(init.headers),
+  })
   return sized(new Uint8Array(await request.arrayBuffer()), [...request.headers])
 }
 
@@ -74,19 +99,17 @@ function sized(body: Uint8Array, headers: HeaderList): { body: Uint8Array; heade
 }
 
 function headerList(init: HeadersInit | undefined): HeaderList {
-  return init === undefined ? [] : [...new Headers(init)]
+  if (init === undefined) return []
+  return [...new Headers(init)]
 }
 
 function withType(headers: HeaderList, type: string): HeaderList {
   return headers.some(([name]) => name === 'content-type') ? headers : [...headers, ['content-type', type]]
 }
 
-function toResponse(response: StreamResponse, keepHeadToken: (token: string) => void): Response {
-  const headers = response.headers.filter(([name, value]) => {
-    if (name !== HEAD_TOKEN_HEADER) return true
-    keepHeadToken(value)
-    return false
-  })
-  const body = NULL_BODY.has(response.status) ? null : (response.body as BodyInit)
-  return new Response(body, { status: response.status, headers })
+function withoutHeadToken(headers: HeaderList, keepHeadToken: (token: string) => void): HeaderList {
+  const at = headers.findIndex(([name]) => name === HEAD_TOKEN_HEADER)
+  if (at < 0) return headers
+  keepHeadToken((headers[at] as [string, string])[1])
+  return headers.filter(([name]) => name !== HEAD_TOKEN_HEADER)
 }

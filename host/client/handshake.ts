@@ -50,6 +50,8 @@ export type Accepted = {
   role: string
   limits: { maxRequestBody: number; maxHead: number; streamWindow: number; maxStreams: number }
   head: StoreHead | null
+  /** To be shown next time; null without a store. */
+  headToken: Uint8Array | null
 }
 
 export type Keys = { message: Uint8Array; outgoing: Direction; incoming: Direction }
@@ -143,7 +145,20 @@ export function readAccepted(incoming: Direction, message: Uint8Array): Accepted
   )
     throw syntax('the acceptance is [role, limits, head]')
   const [maxRequestBody, maxHead, streamWindow, maxStreams] = limits as [number, number, number, number]
-  return { role, limits: { maxRequestBody, maxHead, streamWindow, maxStreams }, head: readHead(head) }
+  // The head's token: its three items and their HMAC
+  const mac = Array.isArray(head) && head.length === 4 ? bytes(head[3], 'token', 32) : undefined
+  const found = readHead(mac === undefined ? head : (head as Cbor[]).slice(0, 3))
+  const headToken = found === null || mac === undefined ? null : encodeToken(found, mac)
+  return { role, limits: { maxRequestBody, maxHead, streamWindow, maxStreams }, head: found, headToken }
+}
+
+function encodeToken({ storeId, generation, headHash }: StoreHead, mac: Uint8Array): Uint8Array {
+  const token = new Uint8Array(HEAD_TOKEN_BYTES)
+  token.set(storeId)
+  new DataView(token.buffer).setBigUint64(32, BigInt(generation))
+  token.set(headHash, 40)
+  token.set(mac, 72)
+  return token
 }
 
 function readHead(value: Cbor | undefined): StoreHead | null {

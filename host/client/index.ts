@@ -2,6 +2,6 @@
 
 export type { Evidence } from './appraisal.ts'
 export { connect, type Enclave } from './connect.ts'
-export type { FetchInit } from './fetch.ts'
+export type { ChannelResponse, FetchInit } from './fetch.ts'
 export { type Identity, identityFromPem, identityFromSeed } from './identity.ts'
 export type { Policy } from './policy.ts'

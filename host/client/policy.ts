@@ -11,6 +11,8 @@ export type Policy = {
   owner?: Uint8Array | string
   /** The exact grant chain, in its bytes. */
   grant?: Uint8Array
+  /** Name in the grant. Without it, any enclave of this owner and these measurements will do. */
+  enclaveName?: string
   minGrantVersion?: number
   /** Reference values by PCR index, hex. PCR0 alone is complete; PCR1 or PCR2 alone is refused. */
   pcrs?: Record<number, string>

@@ -1,4 +1,7 @@
-/** An authenticated session: multiplexes streams over two directions of sealed frames, and ends as a whole at the first bad one. */
+/**
+ * An authenticated session: multiplexes streams over two directions of sealed frames, and ends as a whole at the first bad one.
+ * Frames of one turn of the event loop leave together, in one message: a message costs each process on its way more than a frame.
+ */
 import {
   CHANNEL_HEADER_BYTES,
   KIND_CLOSE,
@@ -9,7 +12,7 @@ import {
   KIND_WINDOW,
   TAG_BYTES,
 } from '../../assembly/abi/channel.ts'
-import { MAX_STREAMS } from '../../assembly/abi/limits.ts'
+import { MAX_RELAY_PAYLOAD, MAX_STREAMS } from '../../assembly/abi/limits.ts'
 import { CLOSE_CODE_BASE } from '../../assembly/abi/wire.ts'
 import { RefusedError, UnavailableError, WasmclaveError } from '../errors.ts'
 import type { Direction, OpenedFrame } from './direction.ts'
@@ -19,6 +22,13 @@ import type { Transport } from './transport.ts'
 const KIND_MASK = 0x7f
 /** The session itself speaks on this stream. */
 const SESSION_STREAM = 0
+const FRAME_OVERHEAD = CHANNEL_HEADER_BYTES + TAG_BYTES
+/** A batch leaves at once when it has so many bytes. */
+const FULL_BATCH_BYTES = 131_072
+const FIRST_BATCH_BYTES = 512
+
+/** After this turn and its microtasks; browsers have no queue behind those. */
+const afterTurn: (run: () => void) => void = globalThis.process?.nextTick ?? queueMicrotask
 
 export class Session {
   readonly #transport: Transport
@@ -28,6 +38,10 @@ export class Session {
   readonly #onEnd: (error: WasmclaveError) => void
   #nextStream = 1
   #ended: WasmclaveError | undefined
+  /** Sealed frames that leave after this turn. */
+  #batch = new Uint8Array(0)
+  #batched = 0
+  #batchBytes = FIRST_BATCH_BYTES
 
   constructor(transport: Transport, outgoing: Direction, incoming: Direction, onEnd: (error: WasmclaveError) => void) {
     this.#transport = transport
@@ -41,21 +55,37 @@ export class Session {
   }
 
   /** @throws UnavailableError ERR_SESSION_ENDED, ERR_SESSION_STREAMS */
-  openStream(): ClientStream {
+  openStream(onOver: () => void): ClientStream {
     if (this.#ended !== undefined) throw this.#ended
     if (this.#streams.size >= MAX_STREAMS)
       throw new UnavailableError('ERR_SESSION_STREAMS', `${MAX_STREAMS} requests are open on this session already`)
     const number = this.#nextStream++
-    const stream = new ClientStream(number, this.send, () => this.#streams.delete(number))
+    const stream = new ClientStream(number, this.send, () => {
+      this.#streams.delete(number)
+      onOver()
+    })
     this.#streams.set(number, stream)
     return stream
   }
 
   readonly send = (stream: number, kind: number, plaintext: Uint8Array): void => {
     if (this.#ended !== undefined) return
-    const message = new Uint8Array(CHANNEL_HEADER_BYTES + plaintext.length + TAG_BYTES)
-    this.#outgoing.seal(message, 0, { stream, request: stream, kind }, plaintext)
-    this.#transport.send(message)
+    this.#reserve(plaintext.length)
+    this.#seal(stream, kind, plaintext)
+  }
+
+  /** A head with the first bytes of its body. */
+  sendHead(stream: number, end: boolean, head: Uint8Array, body: Uint8Array): void {
+    if (this.#ended !== undefined) return
+    const length = 4 + head.length + body.length
+    this.#reserve(length)
+    const at = this.#batched + CHANNEL_HEADER_BYTES
+    const plaintext = this.#batch.subarray(at, at + length)
+    plaintext[2] = head.length >>> 8 // MAX_HEAD_BYTES is below 2^16, and the batch was zeros
+    plaintext[3] = head.length
+    plaintext.set(head, 4)
+    plaintext.set(body, 4 + head.length)
+    this.#seal(stream, end ? KIND_HEAD | KIND_END : KIND_HEAD, plaintext)
   }
 
   receive(message: Uint8Array): void {
@@ -76,6 +106,7 @@ export class Session {
 
   close(): void {
     this.send(SESSION_STREAM, KIND_CLOSE, new Uint8Array(2))
+    this.#flush()
     this.end(new UnavailableError('ERR_SESSION_ENDED', 'the session was closed by its owner'))
   }
 
@@ -83,10 +114,37 @@ export class Session {
     if (this.#ended !== undefined) return
     this.#ended = error
     for (const stream of [...this.#streams.values()]) stream.fail(error)
+    this.#batched = 0
     this.#outgoing.destroy()
     this.#incoming.destroy()
     this.#transport.close()
     this.#onEnd(error)
+  }
+
+  // Room behind what is batched for a frame of this plaintext.
+  #reserve(length: number): void {
+    const bytes = FRAME_OVERHEAD + length
+    if (this.#batched + bytes > MAX_RELAY_PAYLOAD) this.#flush()
+    if (this.#batched + bytes <= this.#batch.length) return
+    const larger = new Uint8Array(Math.max(this.#batched + bytes, this.#batchBytes, 2 * this.#batched))
+    larger.set(this.#batch.subarray(0, this.#batched))
+    this.#batch = larger
+  }
+
+  #seal(stream: number, kind: number, plaintext: Uint8Array): void {
+    if (this.#batched === 0) afterTurn(this.#flush)
+    this.#batched += this.#outgoing.seal(this.#batch, this.#batched, { stream, request: stream, kind }, plaintext)
+    if (this.#batched >= FULL_BATCH_BYTES) this.#flush()
+  }
+
+  readonly #flush = (): void => {
+    if (this.#batched === 0) return
+    const message = this.#batch.subarray(0, this.#batched)
+    // The next batch is likely to be as long as this one; the transport keeps these bytes until they are sent.
+    this.#batchBytes = Math.min(this.#batched, FULL_BATCH_BYTES)
+    this.#batch = new Uint8Array(0)
+    this.#batched = 0
+    this.#transport.send(message)
   }
 
   #handle(frame: OpenedFrame): void {

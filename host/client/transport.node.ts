@@ -1,5 +1,4 @@
-/** The transport on Node: `ws` over a socket of our own, so that the frames of one tick leave in one system call. */
-import { connect as connectTcp, type NetConnectOpts, type Socket } from 'node:net'
+/** The transport on Node: `ws`. */
 import { WebSocket } from 'ws'
 import { MAX_RELAY_PAYLOAD } from '../../assembly/abi/limits.ts'
 import { UnavailableError } from '../errors.ts'
@@ -7,37 +6,27 @@ import type { Transport, TransportEvents } from './transport.ts'
 
 const HANDSHAKE_MS = 10_000
 
+/**
+ * A mask of zeros. Masking keeps scripts from choosing bytes that a proxy on the way would take for a request (RFC 6455 section 10.3);
+ * what goes over this channel is a random nonce and then ciphertext, which nobody chooses.
+ */
+function generateMask(mask: Buffer): void {
+  mask.fill(0)
+}
+
 export function dialNode(url: string, events: TransportEvents): Promise<Transport> {
   return new Promise((resolve, reject) => {
-    let tcp: Socket | undefined
-    const plain = url.startsWith('ws:')
     const webSocket = new WebSocket(url, {
       perMessageDeflate: false,
       handshakeTimeout: HANDSHAKE_MS,
       maxPayload: MAX_RELAY_PAYLOAD,
-      ...(plain && {
-        createConnection: ((options: NetConnectOpts) => {
-          tcp = connectTcp({ ...options, noDelay: true } as NetConnectOpts)
-          return tcp
-        }) as typeof connectTcp,
-      }),
+      generateMask,
     })
     let opened = false
-    let corked = false
     webSocket.on('open', () => {
       opened = true
       resolve({
-        send(message) {
-          if (tcp !== undefined && !corked) {
-            corked = true
-            tcp.cork()
-            process.nextTick(() => {
-              corked = false
-              tcp?.uncork()
-            })
-          }
-          webSocket.send(message, { binary: true })
-        },
+        send: (message) => webSocket.send(message, { binary: true }),
         close: () => webSocket.close(),
         get unsentBytes() {
           return webSocket.bufferedAmount

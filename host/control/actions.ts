@@ -61,7 +61,7 @@ const SHAPES: Record<Action, Record<string, Check>[]> = {
     {
       name: orNull(isText(ENCLAVE_NAME)),
       memoryMiB: isUint(1_048_576),
-      cpuCount: isUint(1024),
+      cpuCount: (v) => isUint(1024)(v) && v !== 0,
       cid: orNull(isUint(0xffff_fffe)),
       eifSha384: isText(/^[0-9a-f]{96}$/),
       eifBytes: isUint(MAX_EIF_BYTES),

@@ -5,11 +5,13 @@
 import { RefusedError, UsageError } from '../errors.ts'
 import { type Aead, aes256gcm, CoreAead, chacha20poly1305 } from './aead.ts'
 import { Hpke } from './hpke.ts'
+import { CoreMacKey, type MacKey } from './mac.ts'
 import { CoreMemory } from './memory.ts'
 import { type CoreExports, instantiateCore, readCore } from './module.ts'
 
 export type { Aead } from './aead.ts'
 export type { HpkeAead, HpkeContext, HpkeRecipient, HpkeSender } from './hpke.ts'
+export type { MacKey } from './mac.ts'
 
 const HASHES = { sha256: { id: 0, bytes: 32 }, sha384: { id: 1, bytes: 48 }, sha512: { id: 2, bytes: 64 } } as const
 export type Hash = keyof typeof HASHES
@@ -17,7 +19,7 @@ export type Hash = keyof typeof HASHES
 const KEY_BYTES = 32
 const SIGNATURE_BYTES = 64
 
-/** Loads core.wasm from beside this module. */
+/** Loads the core from beside this module: its build with relaxed SIMD where the engine has that, else the plain one. */
 export async function loadCore(): Promise<Core> {
   return new Core(instantiateCore(await readCore()))
 }
@@ -51,6 +53,11 @@ export class Core {
       sharedSecret: (secret, point) => this.#x25519(secret, point),
     }
     this.ed25519 = { verify: (key, message, signature) => this.#verify(key, message, signature) }
+  }
+
+  /** Whether every primitive gives its known answer (assembly/crypto/self-test.ts). */
+  selfTest(): boolean {
+    return this.#exports.selfTest() !== 0
   }
 
   /** AES-256-GCM, SP 800-38D. @param key 32 bytes; copied into the core */
@@ -87,6 +94,12 @@ export class Core {
     const out = memory.room(bytes)
     this.#exports.hmac(out, id, memory.put(key), key.length, memory.put(data), data.length)
     return this.#result(out, bytes)
+  }
+
+  /** HMAC under a key that is set up once, for many messages. @param key any length; copied into the core */
+  hmacKey(hash: Hash, key: Uint8Array): MacKey {
+    const { id, bytes } = named(hash)
+    return new CoreMacKey(this.#exports, this.#memory, id, bytes, key)
   }
 
   /** RFC 5869. @param lengthBytes at most 255 digests. @throws UsageError ERR_CORE_LENGTH */

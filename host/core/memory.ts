@@ -1,6 +1,6 @@
 /**
  * The core's linear memory, borrowed for the time of a call: bytes are copied in, the call runs, bytes are copied out, and every
- * byte that was used is erased. Views are made anew after each allocation, as memory may have grown.
+ * byte that was used is erased. Views are made anew where memory has grown, which leaves the old ones with no bytes.
  */
 import { UnavailableError, UsageError } from '../errors.ts'
 import type { CoreExports } from './module.ts'
@@ -16,11 +16,14 @@ export class CoreMemory {
   #capacity = FIRST_BYTES
   #used = 0
   #view: Uint8Array
+  /** What takeInto copied from last: calls of one size after another need no new view. */
+  #taken: Uint8Array
 
   constructor(exports: CoreExports) {
     this.#exports = exports
     this.#base = this.#allocate(FIRST_BYTES)
     this.#view = new Uint8Array(exports.memory.buffer)
+    this.#taken = this.#view.subarray(0, 0)
   }
 
   /**
@@ -36,7 +39,7 @@ export class CoreMemory {
       this.#base = base
       this.#capacity = bytes
     }
-    if (this.#view.buffer !== this.#exports.memory.buffer) this.#view = new Uint8Array(this.#exports.memory.buffer)
+    this.#look()
   }
 
   /** Room for `length` bytes, 16-byte aligned. */
@@ -61,7 +64,9 @@ export class CoreMemory {
   }
 
   takeInto(out: Uint8Array, at: number, length: number): void {
-    out.set(this.#view.subarray(at, at + length))
+    if (this.#taken.length !== length || this.#taken.byteOffset !== at)
+      this.#taken = this.#view.subarray(at, at + length)
+    out.set(this.#taken)
   }
 
   /** Erases what the call used. */
@@ -72,7 +77,7 @@ export class CoreMemory {
   /** State that outlives a call: key schedules and contexts. Give it back with `free`. */
   keep(bytes: number): number {
     const at = this.#allocate(bytes)
-    if (this.#view.buffer !== this.#exports.memory.buffer) this.#view = new Uint8Array(this.#exports.memory.buffer)
+    this.#look()
     return at
   }
 
@@ -82,6 +87,12 @@ export class CoreMemory {
 
   free(at: number, bytes: number): void {
     this.#exports.release(at, bytes)
+  }
+
+  #look(): void {
+    if (this.#view.length !== 0) return
+    this.#view = new Uint8Array(this.#exports.memory.buffer)
+    this.#taken = this.#view.subarray(0, 0)
   }
 
   #allocate(bytes: number): number {

@@ -60,28 +60,57 @@ export function writeParent(bytes: Uint8Array): void {
 export type ControlFrame = { type: number; ticket: number; payload: Uint8Array }
 
 export function readControl(maxPayload: number): ControlFrame {
-  const header = Buffer.from(readAll(NITRO_FD, FRAME_HEADER_BYTES))
+  const header = Buffer.from(readAll(FRAME_HEADER_BYTES))
   const length = header.readUInt32BE(0)
   if (length > maxPayload) throw new Gone(`nitro sends ${length} bytes`)
-  return { type: header.readUInt8(4), ticket: header.readUInt32BE(5), payload: readAll(NITRO_FD, length) }
+  return { type: header.readUInt8(4), ticket: header.readUInt32BE(5), payload: readAll(length) }
 }
 
 export function writeControl(type: number, payload: Uint8Array): void {
-  const frame = Buffer.alloc(FRAME_HEADER_BYTES + payload.length)
-  frame.writeUInt32BE(payload.length, 0)
-  frame.writeUInt8(type, 4)
-  frame.set(payload, FRAME_HEADER_BYTES)
-  writeAll(NITRO_FD, frame)
+  writeControls(type, [payload])
 }
 
-function readAll(fd: number, length: number): Uint8Array {
+/** Several frames of one type, in one system call. */
+export function writeControls(type: number, payloads: Uint8Array[]): void {
+  const frames = Buffer.alloc(payloads.reduce((sum, payload) => sum + FRAME_HEADER_BYTES + payload.length, 0))
+  let at = 0
+  for (const payload of payloads) {
+    frames.writeUInt32BE(payload.length, at)
+    frames.writeUInt8(type, at + 4)
+    frames.set(payload, at + FRAME_HEADER_BYTES)
+    at += FRAME_HEADER_BYTES + payload.length
+  }
+  writeAll(NITRO_FD, frames)
+}
+
+/** What came of nitro's with the last read, and is not taken yet. */
+const ahead = Buffer.allocUnsafe(65_536)
+let aheadFrom = 0
+let aheadTo = 0
+
+function readAll(length: number): Uint8Array {
   const bytes = new Uint8Array(length)
   for (let at = 0; at < length; ) {
-    const count = readSync(fd, bytes, at, length - at, null)
-    if (count === 0) throw new Gone(`descriptor ${fd} has closed`)
-    at += count
+    if (aheadFrom === aheadTo && length - at >= ahead.length) {
+      at += readSome(bytes, at, length - at)
+      continue
+    }
+    if (aheadFrom === aheadTo) {
+      aheadFrom = 0
+      aheadTo = readSome(ahead, 0, ahead.length)
+    }
+    const taken = Math.min(aheadTo - aheadFrom, length - at)
+    bytes.set(ahead.subarray(aheadFrom, aheadFrom + taken), at)
+    aheadFrom += taken
+    at += taken
   }
   return bytes
+}
+
+function readSome(into: Uint8Array, at: number, length: number): number {
+  const count = readSync(NITRO_FD, into, at, length, null)
+  if (count === 0) throw new Gone('nitro has closed')
+  return count
 }
 
 function writeAll(fd: number, bytes: Uint8Array): void {

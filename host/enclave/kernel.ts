@@ -6,8 +6,10 @@ export type KernelExports = {
   memory: WebAssembly.Memory
   _start(): void
   kernelAbi(): number
+  selfTest(): number
   inbox(length: number): number
   boot(length: number, nowMs: number): number
+  phase(): number
   workloadReady(): number
   step(length: number, nowMs: number): number
   answer(ticket: number, length: number, nowMs: number): number

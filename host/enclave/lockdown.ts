@@ -1,41 +1,43 @@
 /**
- * What this process gives up before it reports ready. Permissions are dropped here; rlimits, undumpable and seccomp come with the
- * control plane. What holds is reported, and nitro marks it as reported.
+ * What this process gives up before it reports ready, and so before a tenant's first byte: core files, other files, processes, new
+ * descriptors, being debugged, new privileges, all system calls but a few, and in the end ffi itself. Each layer is tried after it was
+ * put up. A layer that does not take hold is not reported: the enclave runs, and its boot record says what holds.
  */
-import { createRequire } from 'node:module'
-
-/** linux/prctl.h */
-const PR_SET_PDEATHSIG = 1
-const SIGKILL = 9
+import { enclaveFilter } from '../confine/filter.ts'
+import { becomeUndumpable, dieWith, filterSystemCalls, limitResources, refuseNewPrivileges } from '../confine/limits.ts'
+import { systemCall } from '../confine/native.ts'
+import { numberOf, thisArchitecture } from '../confine/syscalls.ts'
 
 type Permission = { has(scope: string): boolean; drop?(scope: string): void }
 
+const AF_UNIX = 1
+const SOCK_STREAM = 1
+const EPERM = 1
+
 /** @returns names of the layers in force, as this process sees them */
-export function lockDown(parentPid: number): string[] {
-  const layers: string[] = []
-  if (dieWithNitro(parentPid)) layers.push('dies-with-nitro')
-  const permission = (process as unknown as { permission?: Permission }).permission
-  if (permission?.drop !== undefined) {
-    for (const scope of ['fs.read', 'fs.write', 'ffi']) if (permission.has(scope)) permission.drop(scope)
-    if (!permission.has('fs.read') && !permission.has('ffi') && !permission.has('net')) layers.push('permission-model')
-  }
-  if (Object.keys(process.env).length === 0) layers.push('empty-environment')
-  if (process.execArgv.includes('--disable-sigusr1')) layers.push('no-inspector')
-  return layers
+export function lockDown(nitroPid: number): string[] {
+  const layers: [name: string, holds: boolean][] = [
+    ['dies-with-nitro', dieWith(nitroPid)],
+    ['empty-environment', Object.keys(process.env).length === 0],
+    ['no-inspector', process.execArgv.includes('--disable-sigusr1')],
+    ['rlimits', limitResources()],
+    ['undumpable', becomeUndumpable()],
+    ['no-new-privs', refuseNewPrivileges()],
+    ['seccomp', filterCalls()],
+    ['permission-model', dropPermissions()],
+  ]
+  return layers.filter(([, holds]) => holds).map(([name]) => name)
 }
 
-// Without nitro there is no hypervisor: the kernel kills this process with it. Then a check that it had not died before.
-function dieWithNitro(parentPid: number): boolean {
-  if (process.platform !== 'linux') return false
-  try {
-    const ffi = createRequire('file:///')('node:ffi') as {
-      dlopen(path: string | null, definitions: object): { functions: { prctl(...args: (number | bigint)[]): number } }
-    }
-    const { functions } = ffi.dlopen(null, { prctl: { arguments: ['i32', 'u64', 'u64', 'u64', 'u64'], return: 'i32' } })
-    if (functions.prctl(PR_SET_PDEATHSIG, BigInt(SIGKILL), 0n, 0n, 0n) !== 0) return false
-  } catch {
-    return false
-  }
-  if (process.ppid !== parentPid) process.exit(1)
-  return true
+function filterCalls(): boolean {
+  const architecture = thisArchitecture()
+  if (architecture === undefined || !filterSystemCalls(enclaveFilter(architecture, process.pid))) return false
+  return systemCall(numberOf('socket', architecture) as number, AF_UNIX, SOCK_STREAM, 0) === -EPERM
+}
+
+function dropPermissions(): boolean {
+  const permission = (process as unknown as { permission?: Permission }).permission
+  if (permission?.drop === undefined) return false
+  for (const scope of ['fs.read', 'fs.write', 'ffi']) if (permission.has(scope)) permission.drop(scope)
+  return !permission.has('fs.read') && !permission.has('ffi') && !permission.has('net')
 }

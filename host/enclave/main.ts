@@ -4,12 +4,21 @@
  */
 import { BLAME_KERNEL, BLAME_NITRO, FAULT_BOOT, FAULT_PROTOCOL, FAULT_TRAP } from '../../assembly/abi/fault.ts'
 import { MAX_LAUNCH_PAYLOAD, MAX_RELAY_PAYLOAD } from '../../assembly/abi/limits.ts'
-import { CONTROL_EPITAPH, CONTROL_LAUNCH, CONTROL_READY, CONTROL_SERVING } from '../../assembly/abi/wire.ts'
+import { PHASE_MEASURED, PHASE_OPENING } from '../../assembly/abi/phase.ts'
+import {
+  CONTROL_EPITAPH,
+  CONTROL_LAUNCH,
+  CONTROL_READY,
+  CONTROL_REHEARSE,
+  CONTROL_REHEARSED,
+  CONTROL_SERVING,
+} from '../../assembly/abi/wire.ts'
 import { Gone, ParentReader, readControl, writeControl, writeParent } from './descriptors.ts'
 import { EnclaveFault, Kernel } from './kernel.ts'
 import { parseLaunch } from './launch.ts'
 import { lockDown } from './lockdown.ts'
 import { NsmPort } from './nsm-port.ts'
+import { rehearse } from './rehearsal.ts'
 import { Workload } from './workload.ts'
 
 /** Holds the largest frame and what came with it. */
@@ -37,7 +46,12 @@ function serve(): void {
   const [ppid = '0'] = process.argv.slice(2)
   const layers = lockDown(Number(ppid))
   writeControl(CONTROL_READY, Buffer.from(JSON.stringify({ pid: process.pid, node: process.version, layers })))
-  const frame = readControl(MAX_LAUNCH_PAYLOAD)
+  let frame = readControl(MAX_LAUNCH_PAYLOAD)
+  if (frame.type === CONTROL_REHEARSE) {
+    rehearse(parseLaunch(frame.payload), nowMs)
+    writeControl(CONTROL_REHEARSED, new Uint8Array(0))
+    frame = readControl(MAX_LAUNCH_PAYLOAD)
+  }
   if (frame.type !== CONTROL_LAUNCH) throw new EnclaveFault(FAULT_PROTOCOL, BLAME_NITRO)
   const launch = parseLaunch(frame.payload)
 
@@ -48,13 +62,21 @@ function serve(): void {
   nsm.submit(nowMs)
   if (nsm.pending) throw new EnclaveFault(FAULT_BOOT, BLAME_NITRO)
 
-  const workload = new Workload(kernel, launch.workload)
-  workload.start()
-  kernel.check(exports.workloadReady())
-  writeControl(CONTROL_SERVING, new Uint8Array(0))
-
   const parent = new ParentReader(READ_BYTES)
+  let workload: Workload | undefined
+  let announced = false
+  flush(kernel)
   for (;;) {
+    // Measured, and the store open where there is one: now, or once an owner has accepted what lies there.
+    if (exports.phase() === PHASE_MEASURED) {
+      workload = new Workload(kernel, launch.workload)
+      workload.start()
+      kernel.check(exports.workloadReady())
+    }
+    if (!announced && exports.phase() !== PHASE_OPENING) {
+      writeControl(CONTROL_SERVING, new Uint8Array(0))
+      announced = true
+    }
     const frames = parent.read(MAX_RELAY_PAYLOAD)
     if (frames === undefined) kernel.check(exports.tick(nowMs()))
     else kernel.check(exports.step(kernel.put(frames), nowMs()))
@@ -67,8 +89,14 @@ function serve(): void {
 }
 
 // Whole requests and notices, one by one. The kernel never calls out: nothing of it is on the stack while the workload runs.
-function dispatch(kernel: Kernel, workload: Workload): void {
+function dispatch(kernel: Kernel, workload: Workload | undefined): void {
   const { exports } = kernel
+  if (workload === undefined) {
+    // A stale store: the kernel answers what comes, and has nothing for a workload
+    exports.nextRequest()
+    exports.nextNotice()
+    return
+  }
   for (let request = exports.nextRequest(); request !== 0; request = exports.nextRequest())
     kernel.check(exports.requestDone(workload.handle(request) ?? -1))
   for (let notice = exports.nextNotice(); notice !== 0; notice = exports.nextNotice()) {

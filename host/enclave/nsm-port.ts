@@ -8,7 +8,7 @@ import {
   CONTROL_NSM,
   CONTROL_PENDING,
 } from '../../assembly/abi/wire.ts'
-import { readControl, writeControl } from './descriptors.ts'
+import { readControl, writeControl, writeControls } from './descriptors.ts'
 import { EnclaveFault, type Kernel } from './kernel.ts'
 
 const NOTHING = new Uint8Array(0)
@@ -25,19 +25,15 @@ export class NsmPort {
     return this.#pending > 0
   }
 
-  /** Submits what the kernel asks, until it asks no more. */
+  /** Submits what the kernel asks, until it asks no more: all it asks at once in one message, answered in its order. */
   submit(nowMs: () => number): void {
     const { exports } = this.#kernel
     while (exports.nsmLength() > 0) {
       const at = exports.nsm() >>> 0
-      const requests = this.#kernel.view.slice(at, at + exports.nsmLength())
+      const requests = split(this.#kernel.view.slice(at, at + exports.nsmLength()))
       exports.nsmTaken()
-      const view = new DataView(requests.buffer)
-      for (let from = 0; from < requests.length; ) {
-        const length = view.getUint32(from)
-        this.#call(requests.subarray(from + 4, from + 4 + length), nowMs())
-        from += 4 + length
-      }
+      writeControls(CONTROL_NSM, requests)
+      for (let i = 0; i < requests.length; i++) this.#answer(nowMs())
     }
   }
 
@@ -58,8 +54,7 @@ export class NsmPort {
     }
   }
 
-  #call(request: Uint8Array, nowMs: number): void {
-    writeControl(CONTROL_NSM, request)
+  #answer(nowMs: number): void {
     const { type, ticket, payload } = readControl(MAX_LAUNCH_PAYLOAD)
     const { exports } = this.#kernel
     if (type === CONTROL_PENDING) {
@@ -68,4 +63,16 @@ export class NsmPort {
     } else if (type === CONTROL_ANSWER) this.#kernel.check(exports.answer(0, this.#kernel.put(payload), nowMs))
     else throw new EnclaveFault(FAULT_PROTOCOL, BLAME_NITRO)
   }
+}
+
+// u32 length ‖ request, repeated
+function split(requests: Uint8Array): Uint8Array[] {
+  const view = new DataView(requests.buffer, requests.byteOffset, requests.length)
+  const parts: Uint8Array[] = []
+  for (let at = 0; at < requests.length; ) {
+    const length = view.getUint32(at)
+    parts.push(requests.subarray(at + 4, at + 4 + length))
+    at += 4 + length
+  }
+  return parts
 }

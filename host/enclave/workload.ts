@@ -111,16 +111,20 @@ export class Workload {
     throw this.#fault
   }
 
+  #demandRegion(rawPointer: number, rawLength: number): void {
+    const pointer = rawPointer >>> 0
+    const { length } = this.#memory()
+    if (pointer > length || rawLength >>> 0 > length - pointer) this.#bad(FAULT_BAD_REGION)
+  }
+
   // Copies alleged regions into the kernel's scratch, one behind the other. @returns where each begins
   #copyIn(...regions: [pointer: number, length: number][]): number[] {
     if (this.#fault !== undefined) throw this.#fault
     const memory = this.#memory()
     let total = 0
-    for (const [rawPointer, rawLength] of regions) {
-      const pointer = rawPointer >>> 0
-      const length = rawLength >>> 0
-      if (pointer > memory.length || length > memory.length - pointer) this.#bad(FAULT_BAD_REGION)
-      total += length
+    for (const [pointer, length] of regions) {
+      this.#demandRegion(pointer, length)
+      total += length >>> 0
     }
     const scratch = this.#kernel.exports.scratch(total) >>> 0
     if (total > 0 && scratch === 0) this.#bad(FAULT_BAD_REGION)
@@ -137,14 +141,11 @@ export class Workload {
 
   // The kernel's result to an alleged region of `room` bytes, whole or not at all.
   #copyOut(rawPointer: number, rawRoom: number, length: number): void {
-    const pointer = rawPointer >>> 0
-    const room = rawRoom >>> 0
-    const memory = this.#memory()
-    if (pointer > memory.length || room > memory.length - pointer) this.#bad(FAULT_BAD_REGION)
-    if (length > room) return
+    this.#demandRegion(rawPointer, rawRoom)
+    if (length > rawRoom >>> 0) return
     const { exports, view } = this.#kernel
     const at = exports.result() >>> 0
-    memory.set(view.subarray(at, at + length), pointer)
+    this.#memory().set(view.subarray(at, at + length), rawPointer >>> 0)
   }
 
   #checked(status: number): number {
@@ -162,12 +163,14 @@ export class Workload {
     const k = () => this.#kernel.exports
     const calls: Record<string, (...args: number[]) => number | bigint> = {
       get: (key = 0, keyLength = 0, out = 0, room = 0) => {
-        const [at = 0] = this.#copyIn([key, keyLength], [out, 0])
+        this.#demandRegion(out, room)
+        const [at = 0] = this.#copyIn([key, keyLength])
         const length = this.#checked(k().callGet(at, keyLength))
         if (length >= 0) this.#copyOut(out, room, length)
         return length
       },
       scan: (prefix = 0, prefixLength = 0, after = 0, afterLength = 0, limit = 0, out = 0, room = 0) => {
+        this.#demandRegion(out, room)
         const [p = 0, a = 0] = this.#copyIn([prefix, prefixLength], [after, afterLength])
         const length = this.#checked(k().callScan(p, prefixLength, a, afterLength, limit, room))
         if (length >= 0) this.#copyOut(out, room, length)
@@ -224,8 +227,9 @@ export class Workload {
     return Object.assign(Object.create(null) as WebAssembly.Imports, { kernel })
   }
 
+  // The region is judged first, so that the kernel does nothing for one that is bad; the arguments in its scratch stay as they are.
   #intoWorkload(out: number, length: number, call: () => number): number {
-    this.#copyIn([out, length])
+    this.#demandRegion(out, length)
     const status = this.#checked(call())
     if (status >= 0) this.#copyOut(out, length, length)
     return status

@@ -5,6 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { becomeUndumpable } from '../confine/limits.ts'
 import { FatalError, WasmclaveError } from '../errors.ts'
 import { ACCOUNT } from './account.ts'
 import { AuditTrail } from './audit/trail.ts'
@@ -52,6 +53,7 @@ lines.once('line', (line) => {
 })
 
 async function start(settings: KmsSettings): Promise<void> {
+  becomeUndumpable()
   const credentialsFile = join(settings.folder, 'credentials')
   if (!existsSync(credentialsFile))
     throw new FatalError(

@@ -1,9 +1,10 @@
 /** The hypervisor: parent, pool, PKI and enclaves under one roof; admin requests in, answers out. */
 import { createHash, randomBytes } from 'node:crypto'
+import { limitDataOf } from '../confine/limits.ts'
 import type { Parameters, Request } from '../control/actions.ts'
 import type { SignedGenesis } from '../control/genesis.ts'
 import { type AuthorisedRequest, authoriseRequest, ReplayGuard } from '../control/request.ts'
-import { RefusedError, WasmclaveError } from '../errors.ts'
+import { FatalError, RefusedError, WasmclaveError } from '../errors.ts'
 import type { BootRecord } from '../verifier/index.ts'
 import type { ToNitro } from '../wire/control.ts'
 import { HASH_ALGORITHM } from './eif/describe.ts'
@@ -12,6 +13,7 @@ import { prepareLaunch } from './launch.ts'
 import { Signer } from './nsm/signer.ts'
 import { ParentLink, type ParentSettings } from './parent-link.ts'
 import type { Pki } from './pki/pki.ts'
+import { sameLayers } from './pool/isolation.ts'
 import { Pool } from './pool/pool.ts'
 import { Watchdog } from './pool/watchdog.ts'
 import { printedId, Registry } from './registry.ts'
@@ -19,19 +21,29 @@ import { Uploads } from './uploads.ts'
 
 const MAX_ENCLAVES = 256
 const MIB = 1_048_576
+/** host/parent/confine.ts */
+const PARENT_LAYERS = ['undumpable', 'files']
+/** What Node itself holds as data: about 580 MB of reserved code range, measured on 26.10, and its heap. RLIMIT_AS would count reservations. */
+const PROCESS_DATA_BYTES = 700 * MIB
 
 export type HostOptions = {
   instanceId: string
   genesis: SignedGenesis
   pki: Pki
-  boot: BootRecord
+  /** The boot record, but for the layers around a child, which its pool finds out. */
+  boot: Omit<BootRecord, 'isolation'>
   parent: ParentSettings
   enclaveBundle: string
+  /** The release's kernel, for children that wait. */
+  kernel: Uint8Array
   poolSize: number
+  ownUsers: boolean
   cpuCount: number
   /** What happens, for whoever started the host. Never content. */
   onEvent(event: Record<string, unknown>): void
   now(): number
+  /** Dates evidence; `now` but on a development host that shifts it. */
+  nsmNow(): number
 }
 
 export class Host {
@@ -52,6 +64,8 @@ export class Host {
       bundle: options.enclaveBundle,
       enclavesSocket: this.#parent.enclavesSocket,
       size: options.poolSize,
+      ownUsers: options.ownUsers,
+      kernel: options.kernel,
       introduce: (slot, token) => this.#parent.introduced(slot, token),
     })
   }
@@ -123,7 +137,7 @@ export class Host {
           HostID: this.#options.instanceId,
           GenesisDigest: this.#options.genesis.digest,
           AttestationRoot: this.#options.pki.rootFingerprint,
-          Boot: this.#options.boot,
+          Boot: { ...this.#options.boot, isolation: await this.#isolation() },
         }
     }
   }
@@ -140,8 +154,9 @@ export class Host {
         'ERR_LAUNCH_CPU',
         `${parameters.cpuCount} CPUs were asked for, this host has ${this.#options.cpuCount}`,
       )
-    const { instanceId, genesis, boot, now } = this.#options
-    const moduleId = newModuleId(instanceId, now())
+    const { instanceId, genesis, now, nsmNow } = this.#options
+    const isolation = await this.#pool.isolation
+    const moduleId = newModuleId(instanceId, nsmNow())
     const launch = await prepareLaunch({
       eif,
       grantChain: new Uint8Array(Buffer.from(parameters.grantChain, 'base64url')),
@@ -150,7 +165,7 @@ export class Host {
       instanceId,
       genesis: genesis.genesis,
       genesisDigest: genesis.digest,
-      boot,
+      boot: { ...this.#options.boot, isolation: await this.#isolation() },
       now: new Date(now()),
     })
     // A client takes the name from the grant: no other would find it.
@@ -168,10 +183,17 @@ export class Host {
     const enclave = new Enclave(facts, launch, slot, {
       pki: this.#options.pki,
       signer: this.#signer,
-      now,
+      now: nsmNow,
       nudge: (number) => this.#parent.tell({ type: 'nudge', slot: number }),
     })
     try {
+      // The record is measured before the child is chosen: it must hold for this one
+      if (!sameLayers(slot.isolation, isolation))
+        throw new FatalError(
+          'ERR_LAUNCH_ISOLATION',
+          `the layers around the new process are ${JSON.stringify(slot.isolation)}, the boot record says ${JSON.stringify(isolation)}`,
+        )
+      limitDataOf(slot.pid, PROCESS_DATA_BYTES + parameters.memoryMiB * MIB)
       this.#registry.add(enclave)
       this.#follow(enclave)
       await slot.launch(launch.record)
@@ -181,6 +203,15 @@ export class Host {
     }
     this.#parent.tell({ type: 'enclave', slot: slot.number, name: enclave.name, enclaveId: printedId(moduleId) })
     return runInfo(enclave)
+  }
+
+  /** Layers around a child, and those around the parent, which only the parent can know. */
+  async #isolation(): Promise<BootRecord['isolation']> {
+    const around = PARENT_LAYERS.map((layer) => ({
+      layer: `parent-${layer}`,
+      state: this.#parent.layers.includes(layer) ? ('reported' as const) : ('absent' as const),
+    }))
+    return [...(await this.#pool.isolation), ...around]
   }
 
   // From launch to end: watched, and taken off the books by whatever ends it.

@@ -37,6 +37,7 @@ export class KmsLink {
         '--no-warnings',
         '--permission',
         '--allow-net',
+        '--allow-ffi',
         `--allow-fs-read=${bundle}`,
         `--allow-fs-read=${folder}`,
         `--allow-fs-write=${folder}`,

@@ -14,13 +14,13 @@ import {
   recordPcrs,
   verifyGrantChain,
 } from '../verifier/index.ts'
-import { encodeCbor } from '../wire/cbor.ts'
 import { admitWorkload } from './admission/admit.ts'
 import { type EifMetadata, parseMetadata } from './eif/describe.ts'
 import { parseEif } from './eif/format.ts'
 import { verifyManifests } from './eif/manifests.ts'
 import type { Measurements } from './eif/measure.ts'
 import { certificateDigest, verifySignature } from './eif/signature.ts'
+import { encodeLaunchRecord } from './launch-record.ts'
 import { PCR_BYTES } from './nsm/pcr-bank.ts'
 
 const PAGE_BYTES = 65_536
@@ -81,13 +81,6 @@ export async function prepareLaunch(input: LaunchInput): Promise<PreparedLaunch>
     admissionRecord: encodeAdmissionRecord(admission),
     bootRecord: encodeBootRecord(input.boot),
   }
-  const bootInput = encodeCbor([
-    input.moduleId,
-    image.manifestBytes,
-    records.grantChain,
-    records.admissionRecord,
-    records.bootRecord,
-  ])
   return {
     grant,
     measurements,
@@ -100,7 +93,11 @@ export async function prepareLaunch(input: LaunchInput): Promise<PreparedLaunch>
       8: measurements.PCR8 as string,
     },
     recordPcrs: await recordPcrs(records),
-    record: lengthPrefixed(image.kernel, image.workload, bootInput),
+    record: encodeLaunchRecord(image.kernel, image.workload, {
+      moduleId: input.moduleId,
+      imageManifest: image.manifestBytes,
+      ...records,
+    }),
   }
 }
 
@@ -149,16 +146,4 @@ function checkGrant(
 /** PCR3 and PCR4 extend text as it is, without hashing it first. */
 export function extendText(text: string): string {
   return createHash('sha384').update(new Uint8Array(PCR_BYTES)).update(text, 'latin1').digest('hex')
-}
-
-function lengthPrefixed(...parts: Uint8Array[]): Uint8Array {
-  return new Uint8Array(
-    Buffer.concat(
-      parts.flatMap((part) => {
-        const length = Buffer.alloc(4)
-        length.writeUInt32BE(part.length)
-        return [length, part]
-      }),
-    ),
-  )
 }

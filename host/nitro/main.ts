@@ -10,11 +10,12 @@ import { verifyGenesis } from '../control/genesis.ts'
 import { FatalError, WasmclaveError } from '../errors.ts'
 import type { BootRecord } from '../verifier/index.ts'
 import { measureBinaries } from './boot-measurement.ts'
+import { type ClockSetting, clockOf, isShifted, TRUE_CLOCK } from './clock.ts'
+import { confine } from './confine.ts'
 import { dataFolder } from './data-folder.ts'
 import { Host } from './host.ts'
 import { KmsLink } from './kms-link.ts'
 import { Pki, REGION } from './pki/pki.ts'
-import { closeDescriptorsOnExec } from './pool/native.ts'
 import { ENCLAVE_FLAGS } from './pool/slot.ts'
 
 export type NitroSettings = {
@@ -23,9 +24,14 @@ export type NitroSettings = {
   port: number
   origins: string[]
   poolSize: number
+  /** Each enclave under a user of its own: the starter is root, and has seen that they could open their program. */
+  ownUsers: boolean
   cpuCount: number
   stepDeadlineMs: number
   kms: { port: number; maxDocumentAge: number | null }
+  /** File of the release's kernel.wasm. */
+  kernel: string
+  clock?: ClockSetting
 }
 
 const here = fileURLToPath(import.meta.url)
@@ -52,7 +58,7 @@ lines.once('line', (line) => {
 })
 
 async function start(settings: NitroSettings): Promise<void> {
-  closeDescriptorsOnExec()
+  confine()
   const folder = dataFolder(settings.data)
   const genesisFile = join(folder.nitro, 'genesis.json')
   if (!existsSync(genesisFile))
@@ -62,7 +68,10 @@ async function start(settings: NitroSettings): Promise<void> {
     )
   const genesis = verifyGenesis(readFileSync(genesisFile))
   const instanceId = genesis.genesis.hostId
-  const pki = new Pki(folder.nitro, instanceId)
+  const clock = settings.clock ?? TRUE_CLOCK
+  if (isShifted(clock) && !genesis.genesis.development)
+    throw new FatalError('ERR_HOST_CLOCK', 'only a development host may shift its clock: evidence is dated by it')
+  const pki = new Pki(folder.nitro, instanceId, clockOf(clock))
   if (!genesis.genesis.attestationRoots.includes(pki.rootFingerprint))
     throw new FatalError(
       'ERR_HOST_GENESIS',
@@ -70,12 +79,11 @@ async function start(settings: NitroSettings): Promise<void> {
     )
   const bundles = { enclave: beside('enclave.cjs'), parent: beside('parent.mjs') }
   const digests = await measureBinaries({ node: process.execPath, nitro: here, enclave: bundles.enclave })
-  const boot: BootRecord = {
+  const boot: Omit<BootRecord, 'isolation'> = {
     version: 1,
     ...digests,
     flags: ENCLAVE_FLAGS,
-    isolation: isolation(),
-    clock: 'host',
+    clock: isShifted(clock) ? 'shifted' : 'host',
     development: genesis.genesis.development,
   }
   const host = new Host({
@@ -93,10 +101,13 @@ async function start(settings: NitroSettings): Promise<void> {
       stepDeadlineMs: settings.stepDeadlineMs,
     },
     enclaveBundle: bundles.enclave,
+    kernel: new Uint8Array(readFileSync(settings.kernel)),
     poolSize: settings.poolSize,
+    ownUsers: settings.ownUsers && process.getuid?.() === 0,
     cpuCount: settings.cpuCount,
     onEvent: tell,
     now: Date.now,
+    nsmNow: clockOf(clock),
   })
   const kms = new KmsLink(beside('kms.mjs'), folder.kms, tell)
   const stop = () => process.exit(0)
@@ -113,7 +124,7 @@ async function start(settings: NitroSettings): Promise<void> {
     region: REGION,
     roots: genesis.genesis.attestationRoots,
     maxDocumentAge: settings.kms.maxDocumentAge,
-    clock: { aheadMs: 0 },
+    clock,
   })
   const [port, kmsPort] = await Promise.all([host.start(), kmsStarted])
   kms.exited.then(() => {
@@ -125,19 +136,4 @@ async function start(settings: NitroSettings): Promise<void> {
     stop()
   })
   tell({ event: 'listening', port, kmsPort, genesisDigest: genesis.digest, hostId: instanceId })
-}
-
-/** Layers of an enclave's process. What nitro gives it is verified; what the child says of itself is reported. */
-function isolation(): BootRecord['isolation'] {
-  const linux = process.platform === 'linux'
-  return [
-    { layer: 'process', state: 'verified' },
-    { layer: 'empty-environment', state: 'verified' },
-    { layer: 'no-inspector', state: 'verified' },
-    { layer: 'permission-model', state: 'reported' },
-    { layer: 'dies-with-nitro', state: linux ? 'reported' : 'absent' },
-    { layer: 'rlimits', state: 'absent' },
-    { layer: 'undumpable', state: 'absent' },
-    { layer: 'seccomp', state: 'absent' },
-  ]
 }

@@ -29,6 +29,8 @@ export class ParentLink {
   readonly #pipe: Duplex
   readonly #onMessage: (message: ToNitro) => void
   readonly #introductions = new Map<number, () => void>()
+  /** What the parent says it gave up, once it listens. */
+  layers: readonly string[] = []
   #listening: ((port: number) => void) | undefined
   #failed: ((reason: string) => void) | undefined
 
@@ -94,6 +96,7 @@ export class ParentLink {
   #receive(message: ToNitro): void {
     switch (message.type) {
       case 'listening':
+        this.layers = message.layers.slice(0, 16)
         this.#listening?.(message.port)
         this.#failed = undefined
         return
@@ -115,6 +118,7 @@ function parentArguments(settings: ParentSettings): string[] {
     '--no-warnings',
     '--permission',
     '--allow-net',
+    '--allow-ffi',
     `--allow-fs-read=${settings.bundle}`,
     `--allow-fs-read=${settings.storeFolder}`,
     `--allow-fs-write=${settings.storeFolder}`,

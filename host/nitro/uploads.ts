@@ -16,10 +16,10 @@ export class Uploads {
   readonly #uploads = new Map<number, Upload>()
   #total = 0
 
-  /** @throws RefusedError ERR_UPLOAD_BUSY, ERR_UPLOAD_TIMEOUT, ERR_UPLOAD_SIZE, ERR_UPLOAD_CLOSED */
+  /** @throws RefusedError ERR_UPLOAD_BUSY at once; ERR_UPLOAD_TIMEOUT, ERR_UPLOAD_SIZE, ERR_UPLOAD_CLOSED later */
   expect(connection: number, lengthBytes: number): Promise<Uint8Array> {
     if (this.#uploads.has(connection) || this.#total + lengthBytes > MAX_TOTAL_BYTES)
-      return Promise.reject(new RefusedError('ERR_UPLOAD_BUSY', 'too many images are on their way'))
+      throw new RefusedError('ERR_UPLOAD_BUSY', 'too many images are on their way')
     return new Promise((resolve, reject) => {
       const timer = setTimeout(
         () => this.#fail(connection, 'ERR_UPLOAD_TIMEOUT', `the image did not come within ${UPLOAD_MS} ms`),

@@ -14,6 +14,8 @@ import type { Slots } from './slots.ts'
 
 /** Node's own defaults are 60 s for headers and no bound for sockets. */
 const HEADERS_MS = 5000
+/** Node looks for late ones every 30 s. */
+const CHECK_MS = 1000
 const MAX_HEADER_BYTES = 8192
 const MAX_HEADERS = 64
 const MAX_SOCKETS = 4096
@@ -50,7 +52,13 @@ export class Gateway {
     this.#admin = admin
     this.#policy = policy
     this.#server = createServer(
-      { headersTimeout: HEADERS_MS, requestTimeout: HEADERS_MS, maxHeaderSize: MAX_HEADER_BYTES, keepAliveTimeout: 1 },
+      {
+        headersTimeout: HEADERS_MS,
+        requestTimeout: HEADERS_MS,
+        connectionsCheckingInterval: CHECK_MS,
+        maxHeaderSize: MAX_HEADER_BYTES,
+        keepAliveTimeout: 1,
+      },
       (_request, response) => response.writeHead(426, { connection: 'close', upgrade: 'websocket' }).end(),
     )
     this.#server.maxHeadersCount = MAX_HEADERS

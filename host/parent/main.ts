@@ -3,8 +3,10 @@
  * holds no key, and may lie, lose, replay and delay: nobody relies on it for more than availability (PROTOCOLS.md 9).
  */
 import { Socket } from 'node:net'
+import { dirname } from 'node:path'
 import { ControlReader, encodeControl, TO_NITRO, TO_PARENT, type ToNitro, type ToParent } from '../wire/control.ts'
 import { AdminEndpoint } from './admin.ts'
+import { confine } from './confine.ts'
 import { Gateway } from './gateway.ts'
 import { Slots } from './slots.ts'
 
@@ -21,8 +23,9 @@ async function handle(message: ToParent): Promise<void> {
     case 'configure': {
       await slots.listen(message.enclavesSocket, message.stepDeadlineMs)
       gateway = new Gateway(slots, admin, { origins: message.origins, hosts: message.hosts })
+      const layers = confine(dirname(message.enclavesSocket))
       const port = await gateway.listen(message.address, message.port)
-      return tell({ type: 'listening', port })
+      return tell({ type: 'listening', port, layers })
     }
     case 'slot':
       return slots.expect(message.slot, message.token)

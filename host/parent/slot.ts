@@ -7,7 +7,6 @@ import { MAX_RELAY_PAYLOAD, MAX_SESSIONS } from '../../assembly/abi/limits.ts'
 import {
   CLOSE_GONE,
   CLOSE_LIMIT,
-  FRAME_HEADER_BYTES,
   RELAY_ACK,
   RELAY_CLOSE,
   RELAY_CLOSED,
@@ -15,9 +14,12 @@ import {
   RELAY_NUDGE,
   RELAY_OPENED,
 } from '../../assembly/abi/wire.ts'
-import { type Frame, FrameReader, writeFrameHeader } from '../wire/frame.ts'
+import { type Frame, FrameReader } from '../wire/frame.ts'
+import { FrameBatch } from './frame-batch.ts'
 
 const EMPTY = new Uint8Array(0)
+/** A slot that stays silent is reported again at this pace, should nitro have found it merely starved of CPU. */
+const LATE_AGAIN_MS = 20
 
 /** What a session's WebSocket offers to the relay. */
 export type Peer = {
@@ -34,18 +36,21 @@ export class Slot {
   readonly #socket: Socket
   readonly #options: SlotOptions
   readonly #reader = new FrameReader(MAX_RELAY_PAYLOAD)
+  readonly #batch: FrameBatch
   readonly #peers = new Map<number, Peer>()
   #nextSession = 1
   #unanswered = 0
   #waitingSince = 0
   #lateTimer: NodeJS.Timeout | undefined
   #full = false
-  #corked = false
   #ended = false
 
   constructor(socket: Socket, options: SlotOptions) {
     this.#socket = socket
     this.#options = options
+    this.#batch = new FrameBatch((bytes) => {
+      if (!this.#ended && !socket.write(bytes)) this.#filled()
+    })
     socket.on('data', (chunk) => this.#receive(chunk as Buffer))
     socket.on('drain', () => this.#drained())
     socket.on('error', () => socket.destroy())
@@ -86,18 +91,7 @@ export class Slot {
 
   #write(type: number, session: number, payload: Uint8Array): void {
     if (this.#ended) return
-    if (!this.#corked) {
-      this.#corked = true
-      this.#socket.cork()
-      process.nextTick(() => {
-        this.#corked = false
-        this.#socket.uncork()
-      })
-    }
-    const header = new Uint8Array(FRAME_HEADER_BYTES)
-    writeFrameHeader(header, 0, type, session, payload.length)
-    this.#socket.write(header)
-    if (payload.length > 0 && !this.#socket.write(payload)) this.#filled()
+    this.#batch.add(type, session, payload)
     if (this.#unanswered++ === 0) this.#startWaiting()
   }
 
@@ -129,22 +123,23 @@ export class Slot {
   #acknowledged(payload: Uint8Array): void {
     const handled = payload.length === 4 ? new DataView(payload.buffer, payload.byteOffset).getUint32(0) : 0
     this.#unanswered = Math.max(0, this.#unanswered - handled)
-    clearTimeout(this.#lateTimer)
-    this.#lateTimer = undefined
-    if (this.#unanswered > 0) this.#startWaiting()
+    this.#waitingSince = performance.now()
   }
 
-  // One step has the deadline; each acknowledgement ends a step, so the clock starts again with it.
+  // One step has the deadline; each acknowledgement ends a step, so the clock starts again with it. One timer outlives many steps:
+  // arming one a step would cost more than the relay itself.
   #startWaiting(): void {
     this.#waitingSince = performance.now()
-    this.#armLate(this.#options.stepDeadlineMs)
+    this.#lateTimer ??= setTimeout(this.#look, this.#options.stepDeadlineMs)
   }
 
-  #armLate(afterMs: number): void {
-    this.#lateTimer = setTimeout(() => {
-      this.#options.onLate(Math.round(performance.now() - this.#waitingSince))
-      this.#armLate(LATE_AGAIN_MS)
-    }, afterMs)
+  readonly #look = (): void => {
+    this.#lateTimer = undefined
+    if (this.#ended || this.#unanswered === 0) return
+    const waitedMs = performance.now() - this.#waitingSince
+    const late = waitedMs >= this.#options.stepDeadlineMs
+    if (late) this.#options.onLate(Math.round(waitedMs))
+    this.#lateTimer = setTimeout(this.#look, late ? LATE_AGAIN_MS : this.#options.stepDeadlineMs - waitedMs)
   }
 
   #filled(): void {
@@ -158,6 +153,3 @@ export class Slot {
     for (const peer of this.#peers.values()) peer.resume()
   }
 }
-
-/** A slot that stays silent is reported again at this pace, should nitro have found it merely starved of CPU. */
-const LATE_AGAIN_MS = 20

@@ -2,10 +2,12 @@
 import { RefusedError } from '../errors.ts'
 import { type Cbor, decodeCbor, encodeCbor } from '../wire/cbor.ts'
 
-/** Four elements, unprotected headers empty. Having one says nothing of its signature. */
+/** Four elements, the algorithm not unprotected. Having one says nothing of its signature. */
 export type CoseSign1 = {
   protectedHeaders: Uint8Array
   algorithm: number | undefined
+  /** Headers beside the algorithm, protected or not: nothing here understands any. */
+  otherHeaders: number
   payload: Uint8Array
   signature: Uint8Array
 }
@@ -40,6 +42,7 @@ export function parseCoseSign1(bytes: Uint8Array): CoseSign1 {
   return {
     protectedHeaders: headers,
     algorithm: typeof algorithm === 'number' ? algorithm : undefined,
+    otherHeaders: unprotected.size + parsed.size - (parsed.has(HEADER_ALGORITHM) ? 1 : 0),
     payload,
     signature,
   }

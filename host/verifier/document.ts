@@ -47,6 +47,7 @@ export function parseAttestationDocument(bytes: Uint8Array): AttestationDocument
   const cose = parseCoseSign1(bytes)
   if (cose.algorithm !== ES384.id)
     throw syntax(`algorithm ${String(cose.algorithm)}, documents are signed with ES384 (${ES384.id})`)
+  if (cose.otherHeaders > 0) throw syntax('headers beside the algorithm, of which documents have none')
   if (cose.signature.length !== ES384.signatureBytes)
     throw syntax(`a signature of ${cose.signature.length} bytes, ES384's has ${ES384.signatureBytes}`)
   const map = decodeCbor(cose.payload)

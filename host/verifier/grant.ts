@@ -12,6 +12,7 @@ const LABEL = new TextEncoder().encode('wasmclave/grant\0')
 const STORE_LABEL = new TextEncoder().encode('wasmclave/store\0')
 const MAX_GRANTS = 1000
 const MAX_OWNERS = 16
+const MAX_LAYERS = 32
 
 /** Which images the owner lets run: all of a pipeline's certificate, or exactly these. Values are registers in hex. */
 export type ReleaseRule = { pcr8: string } | { pins: { pcr0: string; pcr1: string; pcr2: string }[] }
@@ -29,6 +30,8 @@ export type LaunchGrant = {
   releaseRule: ReleaseRule
   minSecurityVersion: number
   logKey: string | null
+  /** Isolation layers that must be in force before a store key is released, by name. May be missing: none is demanded. */
+  minIsolation?: string[]
   /** SHA-384 of the genesis policy, hex. */
   genesisDigest: string
   development: boolean
@@ -115,7 +118,11 @@ function parseChain(bytes: Uint8Array): SignedGrant[] {
 }
 
 export function parseGrant(bytes: Uint8Array): LaunchGrant {
-  const g = exactly(decodeCanonicalJson(bytes), FIELDS, 'the launch grant')
+  const value = decodeCanonicalJson(bytes)
+  const isolated = value !== null && typeof value === 'object' && Object.hasOwn(value, 'minIsolation')
+  const g: Record<(typeof FIELDS)[number], Json> & { minIsolation?: Json } = isolated
+    ? exactly(value, [...FIELDS, 'minIsolation'] as const, 'the launch grant')
+    : exactly(value, FIELDS, 'the launch grant')
   const hexOf = (value: Json, length: number) =>
     typeof value === 'string' && value.length === 2 * length && /^[0-9a-f]+$/.test(value)
   const uint = (value: Json) => Number.isSafeInteger(value) && (value as number) >= 1
@@ -146,13 +153,23 @@ export function parseGrant(bytes: Uint8Array): LaunchGrant {
                       ? 'genesisDigest'
                       : !isReleaseRule(g.releaseRule)
                         ? 'releaseRule'
-                        : undefined
+                        : isolated && !isLayerList(g.minIsolation as Json)
+                          ? 'minIsolation'
+                          : undefined
   if (problem !== undefined) throw refused('ERR_GRANT_SYNTAX', `${problem} of the grant does not fit`)
   return g as unknown as LaunchGrant
 }
 
 function hexOrNull(value: Json, development: boolean): boolean {
   return value === null ? development : typeof value === 'string' && /^[0-9a-f]{64}$/.test(value)
+}
+
+function isLayerList(value: Json): boolean {
+  return (
+    Array.isArray(value) &&
+    value.length <= MAX_LAYERS &&
+    value.every((layer) => typeof layer === 'string' && /^[a-z][a-z0-9-]{0,63}$/.test(layer))
+  )
 }
 
 function isReleaseRule(value: Json): boolean {

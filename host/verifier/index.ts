@@ -23,3 +23,4 @@ export {
   recordPcrs,
 } from './records.ts'
 export { PURPOSES, type Purpose } from './rules/binding.ts'
+export { checkIsolation } from './rules/isolation.ts'

@@ -49,7 +49,8 @@ export const TO_PARENT = {
 
 /** Messages of the parent to nitro, field by field. */
 export const TO_NITRO = {
-  listening: { port: 'uint' },
+  /** Layers: what the parent gave up, as it says. */
+  listening: { port: 'uint', layers: 'texts' },
   failed: { reason: 'text' },
   introduced: { slot: 'uint' },
   request: { connection: 'uint', request: 'uint', jws: 'text' },

@@ -4,21 +4,21 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { ProxyCredential } from '../../host/client/proxy/credential.ts'
-import { type AttestedFetch, ProxyServer } from '../../host/client/proxy/server.ts'
+import { type AttestedRequest, ProxyServer } from '../../host/client/proxy/server.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'wasmclave-proxy-'))
 t.teardown(() => rmSync(folder, { recursive: true, force: true }))
 const credential = ProxyCredential.open(join(folder, 'proxy.header'))
 const token = readFileSync(join(folder, 'proxy.header'), 'utf8').trim().replace('Authorization: ', '')
 
-const forwarded: Parameters<AttestedFetch>[] = []
+const forwarded: Parameters<AttestedRequest>[] = []
 const server = new ProxyServer({
   port: 0,
   tls: null,
   credential,
-  fetch: async (path, init) => {
+  request: async (path, init) => {
     forwarded.push([path, init])
-    return new Response('inside', { status: 203, headers: { etag: '"1"' } })
+    return { status: 203, headers: [['etag', '"1"']], body: new TextEncoder().encode('inside') }
   },
 })
 const port = Number(new URL(await server.listen()).port)
@@ -53,7 +53,7 @@ t.test('forwards with its credential, and strips it', async (t) => {
   })
   t.equal(status, 203)
   t.equal(body, 'inside')
-  const [path, init] = forwarded.at(-1) as Parameters<AttestedFetch>
+  const [path, init] = forwarded.at(-1) as Parameters<AttestedRequest>
   t.equal(path, '/v1/x?y=1')
   t.same(init.headers, [['x-mine', 'kept']])
 })
@@ -79,7 +79,7 @@ t.test('refuses what does not carry it, and forwards nothing', async (t) => {
 
 t.test('carries another Authorization unchanged beside its own', async (t) => {
   t.equal((await ask({ authorization: [token, 'Bearer theirs'] as never })).status, 203)
-  t.same((forwarded.at(-1) as Parameters<AttestedFetch>)[1].headers, [['authorization', 'Bearer theirs']])
+  t.same((forwarded.at(-1) as Parameters<AttestedRequest>)[1].headers, [['authorization', 'Bearer theirs']])
   t.equal(
     (await ask({ authorization: ['Bearer theirs', 'Bearer more', token] as never })).status,
     401,
@@ -89,7 +89,7 @@ t.test('carries another Authorization unchanged beside its own', async (t) => {
 
 t.test('takes a body of the limit and refuses one byte more', async (t) => {
   t.equal((await ask({ authorization: token }, { method: 'PUT', body: Buffer.alloc(4_194_304) })).status, 203)
-  t.equal((forwarded.at(-1) as Parameters<AttestedFetch>)[1].body?.length, 4_194_304)
+  t.equal((forwarded.at(-1) as Parameters<AttestedRequest>)[1].body?.length, 4_194_304)
   t.equal(
     (
       await ask({ authorization: token }, { method: 'PUT', body: Buffer.alloc(4_194_305) }).catch(() => ({

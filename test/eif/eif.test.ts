@@ -242,3 +242,30 @@ t.test('describes what nitro-cli describes', async (t) => {
   t.equal((describeEif(image).Measurements as { HashAlgorithm: string }).HashAlgorithm, 'Sha384 { ... }')
   t.ok(readFileSync('assembly/kernel/kernel.wasm').equals(parseEif(image).kernel))
 })
+
+t.test('describes the signature as it is: by whom, over what, and whether it holds', async (t) => {
+  for (const curve of ['P-256', 'P-384', 'P-521']) {
+    const { pem, key, der } = signer(curve)
+    const signed = signEif(image, pem, key)
+    const described = describeEif(signed) as { SigningCertificate: Record<string, unknown>; SignatureCheck: boolean }
+    t.equal(described.SignatureCheck, true, curve)
+    // The fixture's authority has a P-384 key, whatever it certifies.
+    t.equal(described.SigningCertificate.Algorithm, 'ecdsa-with-SHA384')
+    t.same(described.SigningCertificate.IssuerName, { countryName: 'US', commonName: 'test' })
+    const shown = Buffer.from((described.SigningCertificate.Signature as string).replaceAll(':', ''), 'hex')
+    t.ok(Buffer.from(der).subarray(-shown.length).equals(shown), "the certificate's own signature")
+    t.ok(shown.length > 90, `${shown.length} bytes`)
+    // A byte of what signs the image: an integer of the list, changed to another of the same length.
+    const parsed = parseEif(signed)
+    const section = Buffer.from(parsed.signature as Uint8Array)
+    const at = section.length - 1
+    section[at] = (section[at] as number) ^ 1
+    t.equal(describeEif(writeEif({ ...parsed, signature: section })).SignatureCheck, false, 'a changed signature')
+    const other = parseEif(imageOf('hello'))
+    t.equal(
+      describeEif(writeEif({ ...other, signature: parsed.signature })).SignatureCheck,
+      false,
+      'over another image',
+    )
+  }
+})

@@ -65,6 +65,7 @@ t.test("the project's client makes exactly the published bytes", async (t) => {
     role: 'owner',
     limits: { maxRequestBody: 4194304, maxHead: 16384, streamWindow: 262144, maxStreams: 256 },
     head: null,
+    headToken: null,
   })
 
   const incoming = new Direction(core, of('keyEnclaveToClient'))

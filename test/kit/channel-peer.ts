@@ -162,7 +162,9 @@ export class PeerDirection {
 
   seal(stream: number, kind: number, plaintext: Bytes, request = stream): Buffer {
     const header = concat(Buffer.from([4]), u32(stream), u32(request), Buffer.from([kind]), u32(plaintext.length + 16))
-    return concat(header, seal(this.key, this.#next(), header, plaintext))
+    // First the nonce: it may move the key on.
+    const nonce = this.#next()
+    return concat(header, seal(this.key, nonce, header, plaintext))
   }
 
   /** The frames of a message; throws at the first that does not open. */
@@ -173,11 +175,12 @@ export class PeerDirection {
       const header = rest.subarray(0, 14)
       const length = header.readUInt32BE(10)
       if (header[0] !== 4 || length > rest.length - 14) throw new RangeError('no frame')
+      const nonce = this.#next()
       frames.push({
         stream: header.readUInt32BE(1),
         request: header.readUInt32BE(5),
         kind: header[9] as number,
-        plaintext: open(this.key, this.#next(), header, rest.subarray(14, 14 + length)),
+        plaintext: open(this.key, nonce, header, rest.subarray(14, 14 + length)),
       })
       rest = rest.subarray(14 + length)
     }

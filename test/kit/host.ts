@@ -12,7 +12,7 @@ import {
   publicHex,
 } from '../../host/cli/development.ts'
 import { launchEnclave, type RunInfo } from '../../host/cli/launch-enclave.ts'
-import { type NitroEvent, type NitroProcess, startNitro } from '../../host/cli/nitro-process.ts'
+import { type NitroEvent, type NitroOptions, type NitroProcess, startNitro } from '../../host/cli/nitro-process.ts'
 import { adminRequest } from '../../host/cli/running-host.ts'
 import { connect, type Enclave, identityFromPem, type Policy } from '../../host/client/index.ts'
 import type { Request } from '../../host/control/actions.ts'
@@ -33,10 +33,16 @@ export class HostUnderTest {
     this.events = events
   }
 
-  static async start(): Promise<HostUnderTest> {
+  static async start(settings: Partial<NitroOptions> = {}): Promise<HostUnderTest> {
     const { folder } = makeDevelopmentHost(mkdtempSync(join(tmpdir(), 'wc-')))
     const events: NitroEvent[] = []
-    const nitro = await startNitro({ folder, port: 0, origins: [], onEvent: (event) => events.push(event) })
+    const nitro = await startNitro({
+      folder,
+      port: 0,
+      origins: [],
+      onEvent: (event) => events.push(event),
+      ...settings,
+    })
     return new HostUnderTest(folder, nitro, events)
   }
 

@@ -27,7 +27,7 @@ const toParent: ToParent[] = [
   { type: 'shutdown' },
 ]
 const toNitro: ToNitro[] = [
-  { type: 'listening', port: 7443 },
+  { type: 'listening', port: 7443, layers: ['files'] },
   { type: 'chunk', connection: 3, bytes: Uint8Array.of(1, 2) },
   { type: 'late', slot: 0, waitedMs: 1000 },
 ]

@@ -1,72 +1,104 @@
-// The workload's key space: ordered, versioned, in this memory. One transaction at a time; its writes are seen by its own reads and
-// become the space when it commits. Every transaction that writes has a number, and that is the version of what it wrote.
-import { MAX_KEY_BYTES, MAX_TRANSACTION_BYTES, MAX_WRITES } from '../../abi/limits'
-import { STATUS_NOT_FOUND, STATUS_OK, STATUS_QUOTA, STATUS_TOO_LARGE } from '../../abi/status'
+// The key space in this memory: ordered and versioned. One transaction is open at a time; its writes are seen by its own reads alone, wait
+// in `pending` while they are made durable, and become the space then. Reads see the last durable state. A transaction that would write
+// what another is writing, or has read it, is told to come again: so each reads as if it ran alone.
+import {
+  MAX_KEY_BYTES, MAX_PENDING_BYTES, MAX_STORE_BYTES, MAX_STORE_RECORDS, MAX_TRANSACTION_BYTES, MAX_WRITES
+} from '../../abi/limits'
+import { STATUS_AGAIN, STATUS_NOT_FOUND, STATUS_QUOTA, STATUS_TOO_LARGE } from '../../abi/status'
 import { Writer } from '../../codec/writer'
 import { copy } from '../../mem/bytes'
+import { sealedBytes } from '../store/padding'
+import { Area } from './area'
 import {
-  compareKeys, makeRecord, recordBytes, recordKey, recordKeyLength, recordValue, recordValueLength, recordVersion, setRecordVersion
+  clearFresh, compareKeys, isKeyOf, makeRecord, nextRecord, RECORD_FRESH, RECORD_KERNEL, RECORD_REMOVED, recordBytes, recordHas, recordKey,
+  recordKeyLength, recordValue, recordValueLength, recordVersion, setRecordVersion
 } from './record'
-import { Table } from './table'
-
-/** A write of the open transaction. A tombstone is a record without a value that is marked so. */
-class Write {
-  constructor(public record: usize, public removed: bool) {}
-}
+import { Transaction } from './transaction'
 
 const ENTRY_HEADER: usize = 16 // u32 key length, u32 value length, u64 version
 
 export class Space {
-  /** Number of the last transaction that wrote. */
+  /** Number of the last transaction that wrote, durable or not. A number is never given twice. */
   version: u64 = 0
+  /** Durable. */
   records: u64 = 0
   bytes: u64 = 0
-  private table: Table = new Table()
-  private writes: Array<Write> = []
-  private written: usize = 0
+  /** Sealed, of transactions that are not durable yet. */
+  pendingBytes: usize = 0
+  /** The open transaction was told to come again. */
+  conflict: bool = false
+  readonly workload: Area = new Area()
+  readonly kernel: Area = new Area()
+  private open: Transaction = new Transaction()
+  /** It has read what another is writing. */
+  private readPending: bool = false
+  /** Records that pending transactions add, at most: no removal counts before it is durable. */
+  private pendingRecords: u64 = 0
+  private pendingSize: u64 = 0
 
-  constructor(private maxBytes: u64) {}
-
-  /** The record as this transaction sees it, or 0. */
-  get(key: usize, keyLength: usize): usize {
-    const write = this.find(key, keyLength)
-    if (write) return write.removed ? 0 : write.record
-    return this.table.get(key, keyLength)
+  get hasWrites(): bool {
+    return this.open.first != 0
   }
 
-  /** @returns the version that the record will have, or a status */
-  put(key: usize, keyLength: usize, value: usize, valueLength: usize): i64 {
-    const size = keyLength + valueLength
-    if (keyLength == 0 || keyLength > <usize>MAX_KEY_BYTES || this.written + size > <usize>MAX_TRANSACTION_BYTES) return STATUS_TOO_LARGE
-    if (this.bytes + <u64>(this.written + size) > this.maxBytes) return STATUS_QUOTA
-    return this.write(makeRecord(key, keyLength, value, valueLength), false)
+  /** What is held until the open transaction is durable. */
+  get transaction(): Transaction {
+    return this.open
+  }
+
+  /** The workload's record as this transaction sees it, or 0. */
+  get(key: usize, keyLength: usize): usize {
+    return this.find(0, key, keyLength)
+  }
+
+  /** A durable record of the kernel's own. */
+  kernelRecord(key: usize, keyLength: usize): usize {
+    return this.kernel.durable.get(key, keyLength)
+  }
+
+  /** `area`: RECORD_KERNEL, or 0 for the workload's. @returns the version that the record will have, or a status */
+  put(area: u32, key: usize, keyLength: usize, value: usize, valueLength: usize): i64 {
+    if (keyLength == 0 || keyLength > <usize>MAX_KEY_BYTES || valueLength > <usize>MAX_TRANSACTION_BYTES) return STATUS_TOO_LARGE
+    const record = makeRecord(key, keyLength, value, valueLength, area | RECORD_FRESH)
+    const old = this.areaOf(area).durable.get(key, keyLength)
+    const used = this.bytes + this.pendingSize + this.open.size - (old == 0 ? 0 : <u64>recordBytes(old))
+    const added: u64 = old == 0 ? 1 : 0
+    if (used + <u64>recordBytes(record) > <u64>MAX_STORE_BYTES || this.records + this.pendingRecords + this.open.added + added > <u64>MAX_STORE_RECORDS) {
+      heap.free(record)
+      return STATUS_QUOTA
+    }
+    const version = this.write(record)
+    if (version >= 0) this.open.added += added
+    return version
   }
 
   /** @returns the version of the removal, or a status */
-  remove(key: usize, keyLength: usize): i64 {
-    if (this.get(key, keyLength) == 0) return STATUS_NOT_FOUND
-    return this.write(makeRecord(key, keyLength, 0, 0), true)
+  remove(area: u32, key: usize, keyLength: usize): i64 {
+    if (keyLength == 0 || keyLength > <usize>MAX_KEY_BYTES || this.find(area, key, keyLength) == 0) {
+      // Somebody may be writing it: what is not there now may be there by the time this one is
+      return this.readPending ? this.again() : STATUS_NOT_FOUND
+    }
+    return this.write(makeRecord(key, keyLength, 0, 0, area | RECORD_FRESH | RECORD_REMOVED))
   }
 
   /**
-   * Appends entries in key order, strictly behind `after`, while they fit `room`.
+   * Appends the workload's entries in key order, strictly behind `after`, while they fit `room`.
    * @returns entries written, or -1 if the first does not fit
    */
   scan(prefix: usize, prefixLength: usize, after: usize, afterLength: usize, limit: i32, room: usize, out: Writer): i32 {
+    if (this.workload.writesUnder(prefix, prefixLength)) this.readPending = true
+    const table = this.workload.durable
     const behindAfter = compareKeys(after, afterLength, prefix, prefixLength) > 0
-    const cursor = behindAfter ? this.table.seek(after, afterLength) : this.table.seek(prefix, prefixLength)
+    const cursor = behindAfter ? table.seek(after, afterLength) : table.seek(prefix, prefixLength)
     const start = out.length
     let count = 0
     while (count < limit) {
-      const stored = this.table.at(cursor)
+      const stored = table.at(cursor)
       const fresh = this.nextWrite(prefix, prefixLength, after, afterLength)
       let record = stored
-      let removed = false
-      if (fresh) {
-        const order = stored == 0 ? 1 : compareKeys(recordKey(stored), recordKeyLength(stored), recordKey(fresh.record), recordKeyLength(fresh.record))
+      if (fresh != 0) {
+        const order = stored == 0 ? 1 : compareKeys(recordKey(stored), recordKeyLength(stored), recordKey(fresh), recordKeyLength(fresh))
         if (order >= 0) {
-          record = fresh.record
-          removed = fresh.removed
+          record = fresh
           if (order == 0) cursor.index++
         } else cursor.index++
       } else cursor.index++
@@ -82,13 +114,13 @@ export class Space {
         after = key
         afterLength = keyLength
       }
-      if (removed || !behind) continue
+      if (recordHas(record, RECORD_REMOVED) || !behind) continue
       const size = ENTRY_HEADER + keyLength + recordValueLength(record)
       if (out.length - start + size > room) return count == 0 ? -1 : count
       const at = out.grow(size)
       store<u32>(at, <u32>keyLength)
       store<u32>(at, <u32>recordValueLength(record), 4)
-      store<u64>(at, this.isFresh(record) ? this.version + 1 : recordVersion(record), 8)
+      store<u64>(at, this.versionOf(record), 8)
       copy(at + ENTRY_HEADER, key, keyLength)
       copy(at + ENTRY_HEADER + keyLength, recordValue(record), recordValueLength(record))
       count++
@@ -98,80 +130,167 @@ export class Space {
 
   /** Version of a record as its transaction sees it. */
   versionOf(record: usize): u64 {
-    return this.isFresh(record) ? this.version + 1 : recordVersion(record)
+    return recordHas(record, RECORD_FRESH) ? this.version + 1 : recordVersion(record)
   }
 
-  commit(): void {
-    if (this.writes.length == 0) return
-    this.version++
-    for (let i = 0; i < this.writes.length; i++) {
-      const write = this.writes[i]
-      let old: usize
-      if (write.removed) {
-        old = this.table.remove(recordKey(write.record), recordKeyLength(write.record))
-        heap.free(write.record)
-      } else {
-        setRecordVersion(write.record, this.version)
-        this.bytes += recordBytes(write.record)
-        this.records++
-        old = this.table.put(write.record)
-      }
-      if (old != 0) {
-        this.bytes -= recordBytes(old)
-        this.records--
-        heap.free(old)
-      }
+  /** Ends the open transaction: it has its number, and waits until it is durable. @returns null where it writes nothing */
+  take(): Transaction | null {
+    const taken = this.open
+    this.reset()
+    if (taken.first == 0) return null
+    this.open = new Transaction()
+    taken.version = ++this.version
+    for (let record = taken.first; record != 0; record = nextRecord(record)) {
+      setRecordVersion(record, taken.version)
+      this.areaOfRecord(record).pending.put(record)
     }
-    this.writes.length = 0
-    this.written = 0
+    this.pendingBytes += taken.sealedBytes
+    this.pendingRecords += taken.added
+    this.pendingSize += taken.size
+    return taken
   }
 
+  /** Drops what the open transaction wrote. */
   rollback(): void {
-    for (let i = 0; i < this.writes.length; i++) heap.free(this.writes[i].record)
-    this.writes.length = 0
-    this.written = 0
+    this.reset()
+    this.open.free()
+    this.open = new Transaction()
   }
 
-  private write(record: usize, removed: bool): i64 {
-    const known = this.find(recordKey(record), recordKeyLength(record))
-    this.written += recordKeyLength(record) + recordValueLength(record)
-    if (known) {
-      heap.free(known.record)
-      known.record = record
-      known.removed = removed
-    } else {
-      if (this.writes.length >= MAX_WRITES) {
+  /** The transaction is durable: it becomes the space. */
+  apply(transaction: Transaction): void {
+    this.settle(transaction)
+    let record = transaction.first
+    while (record != 0) {
+      const next = nextRecord(record)
+      const area = this.areaOfRecord(record)
+      area.pending.remove(recordKey(record), recordKeyLength(record))
+      let old: usize
+      if (recordHas(record, RECORD_REMOVED)) {
+        old = area.durable.remove(recordKey(record), recordKeyLength(record))
         heap.free(record)
-        return STATUS_TOO_LARGE
-      }
-      this.writes.push(new Write(record, removed))
+      } else old = this.add(record)
+      if (old != 0) this.drop(old)
+      record = next
     }
-    return <i64>(this.version + 1) + STATUS_OK
+    transaction.first = 0
   }
 
-  private find(key: usize, keyLength: usize): Write | null {
-    for (let i = 0; i < this.writes.length; i++) {
-      const record = this.writes[i].record
-      if (compareKeys(recordKey(record), recordKeyLength(record), key, keyLength) == 0) return this.writes[i]
+  /** The transaction was not written. */
+  discard(transaction: Transaction): void {
+    this.settle(transaction)
+    for (let record = transaction.first; record != 0; record = nextRecord(record))
+      this.areaOfRecord(record).pending.remove(recordKey(record), recordKeyLength(record))
+    transaction.free()
+  }
+
+  /** A record that is durable, at boot or by `apply`. @returns the one that was in its place, or 0 */
+  add(record: usize): usize {
+    clearFresh(record)
+    this.bytes += recordBytes(record)
+    this.records++
+    return this.areaOfRecord(record).durable.put(record)
+  }
+
+  /** Forgets all that is durable, as when a store is read anew. No transaction may be open or pending. */
+  clear(): void {
+    this.clearArea(this.workload)
+    this.clearArea(this.kernel)
+  }
+
+  /** The durable record that a pending one replaces or removes, or 0. */
+  replacedBy(record: usize): usize {
+    return this.areaOfRecord(record).durable.get(recordKey(record), recordKeyLength(record))
+  }
+
+  private clearArea(area: Area): void {
+    const cursor = area.durable.seek(0, 0)
+    for (let record = area.durable.at(cursor); record != 0; record = area.durable.at(cursor)) {
+      cursor.index++
+      this.drop(record)
     }
-    return null
+    area.durable.clear()
   }
 
-  private isFresh(record: usize): bool {
-    for (let i = 0; i < this.writes.length; i++) if (this.writes[i].record == record) return true
-    return false
+  private drop(record: usize): void {
+    this.bytes -= recordBytes(record)
+    this.records--
+    heap.free(record)
   }
 
-  // The write with the least key behind `after` that begins with the prefix.
-  private nextWrite(prefix: usize, prefixLength: usize, after: usize, afterLength: usize): Write | null {
-    let least: Write | null = null
-    for (let i = 0; i < this.writes.length; i++) {
-      const write = this.writes[i]
-      const key = recordKey(write.record)
-      const keyLength = recordKeyLength(write.record)
+  private reset(): void {
+    this.conflict = false
+    this.readPending = false
+  }
+
+  private settle(transaction: Transaction): void {
+    this.pendingBytes -= transaction.sealedBytes
+    this.pendingRecords -= transaction.added
+    this.pendingSize -= transaction.size
+  }
+
+  private areaOf(area: u32): Area {
+    return area == RECORD_KERNEL ? this.kernel : this.workload
+  }
+
+  private areaOfRecord(record: usize): Area {
+    return recordHas(record, RECORD_KERNEL) ? this.kernel : this.workload
+  }
+
+  private again(): i64 {
+    this.conflict = true
+    return STATUS_AGAIN
+  }
+
+  private write(record: usize): i64 {
+    const key = recordKey(record)
+    const keyLength = recordKeyLength(record)
+    const area = this.areaOfRecord(record)
+    if (this.readPending || this.pendingBytes > <usize>MAX_PENDING_BYTES || area.pending.get(key, keyLength) != 0) {
+      heap.free(record)
+      return this.again()
+    }
+    const open = this.open
+    const known = this.written(record, key, keyLength)
+    const sealed = sealedBytes(keyLength, recordValueLength(record))
+    if (open.sealedBytes + sealed > <usize>MAX_TRANSACTION_BYTES || (known == 0 && open.count >= MAX_WRITES)) {
+      heap.free(record)
+      return STATUS_TOO_LARGE
+    }
+    if (known != 0) open.replace(known, record)
+    else open.append(record)
+    open.sealedBytes += sealed
+    open.size += recordBytes(record)
+    return <i64>(this.version + 1)
+  }
+
+  // As this transaction sees it. What it sees of what another is writing, it sees as it was.
+  private find(area: u32, key: usize, keyLength: usize): usize {
+    for (let record = this.open.first; record != 0; record = nextRecord(record))
+      if (isKeyOf(record, key, keyLength) && recordHas(record, RECORD_KERNEL) == (area == RECORD_KERNEL))
+        return recordHas(record, RECORD_REMOVED) ? 0 : record
+    const place = this.areaOf(area)
+    if (this.pendingBytes > 0 && place.pending.get(key, keyLength) != 0) this.readPending = true
+    return place.durable.get(key, keyLength)
+  }
+
+  // The open transaction's record of the same key and area, or 0.
+  private written(like: usize, key: usize, keyLength: usize): usize {
+    for (let record = this.open.first; record != 0; record = nextRecord(record))
+      if (isKeyOf(record, key, keyLength) && recordHas(record, RECORD_KERNEL) == recordHas(like, RECORD_KERNEL)) return record
+    return 0
+  }
+
+  // The workload's write with the least key behind `after` that begins with the prefix, or 0.
+  private nextWrite(prefix: usize, prefixLength: usize, after: usize, afterLength: usize): usize {
+    let least: usize = 0
+    for (let record = this.open.first; record != 0; record = nextRecord(record)) {
+      const key = recordKey(record)
+      const keyLength = recordKeyLength(record)
+      if (recordHas(record, RECORD_KERNEL)) continue
       if (keyLength < prefixLength || memory.compare(key, prefix, prefixLength) != 0) continue
       if (compareKeys(key, keyLength, after, afterLength) <= 0) continue
-      if (least === null || compareKeys(key, keyLength, recordKey(least.record), recordKeyLength(least.record)) < 0) least = write
+      if (least == 0 || compareKeys(key, keyLength, recordKey(least), recordKeyLength(least)) < 0) least = record
     }
     return least
   }

@@ -87,6 +87,11 @@ export class Table {
     return 0
   }
 
+  /** Forgets all; the records stay. */
+  clear(): void {
+    this.chunks = [new Chunk()]
+  }
+
   private insert(at: Cursor, record: usize): void {
     let chunk = this.chunks[at.chunk]
     let index = at.index

@@ -80,6 +80,7 @@ function putOne(request: Request, key: Span): i32 {
     created = stored === null
   } else created = !exists(key)
   const version = put(key.at, key.length, value.at, value.length)
+  if (version == STATUS_AGAIN) return STATUS_AGAIN // another request is writing it: this one runs again, behind it
   if (version == STATUS_TOO_LARGE) return answerError(id, 413, 'ERR_VALUE_LENGTH', 'key and value are larger than a transaction')
   if (version == STATUS_QUOTA) return answerError(id, 507, 'ERR_QUOTA', 'the key space is full')
   const status = answer(id, created ? 201 : 204, versionTag(<u64>version), 0, 0)
@@ -94,6 +95,7 @@ function deleteOne(request: Request, key: Span): i32 {
     if (!preconditionHolds(request, stored !== null, stored ? stored.version : 0)) return preconditionFailed(id, stored ? stored.version : 0)
   }
   const version = remove(key.at, key.length)
+  if (version == STATUS_AGAIN) return STATUS_AGAIN
   if (version == STATUS_NOT_FOUND) return answerError(id, 404, 'ERR_NOT_FOUND', 'no such key')
   const status = answer(id, 204, '', 0, 0)
   if (outcome(status) == STATUS_OK) notify(TYPE_DELETE, key, <u64>version, new Span(0, 0))

@@ -9,17 +9,18 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { MAX_REQUEST_BODY } from '../../../assembly/abi/limits.ts'
 import { errorCode, UnavailableError } from '../../errors.ts'
+import type { ChannelResponse } from '../fetch.ts'
 import type { HeaderList } from '../head.ts'
 import type { ProxyTls } from './certificates.ts'
 import type { ProxyCredential } from './credential.ts'
 
-/** What the proxy needs of a session: the attested fetch. */
-export type AttestedFetch = (
+/** What the proxy needs of a session: attested requests. */
+export type AttestedRequest = (
   path: string,
   init: { method: string; headers: HeaderList; body: Uint8Array | null; signal: AbortSignal },
-) => Promise<Response>
+) => Promise<ChannelResponse>
 
-export type ProxyOptions = { port: number; tls: ProxyTls | null; credential: ProxyCredential; fetch: AttestedFetch }
+export type ProxyOptions = { port: number; tls: ProxyTls | null; credential: ProxyCredential; request: AttestedRequest }
 
 const MAX_HEADER_BYTES = 16_384
 const MAX_SOCKETS = 1024
@@ -41,6 +42,9 @@ const HOP_BY_HOP = new Set([
   'expect',
   'authorization',
 ])
+
+/** Answers without content, RFC 9110 sections 15.3.5 and 15.4.5. */
+const BODILESS = new Set([204, 304])
 
 export class ProxyServer {
   readonly #options: ProxyOptions
@@ -96,7 +100,7 @@ export class ProxyServer {
     const method = request.method ?? 'GET'
     const headers = endToEnd(request.rawHeaders)
     if (forward !== undefined) headers.push(['authorization', forward])
-    const answered = await this.#options.fetch(request.url ?? '/', {
+    const answered = await this.#options.request(request.url ?? '/', {
       method,
       headers,
       body: body.length > 0 && method !== 'GET' && method !== 'HEAD' ? body : null,
@@ -106,10 +110,18 @@ export class ProxyServer {
   }
 }
 
-async function relay(from: Response, to: ServerResponse, method: string): Promise<void> {
+async function relay(from: ChannelResponse, to: ServerResponse, method: string): Promise<void> {
   to.statusCode = from.status
-  for (const [name, value] of from.headers) if (!HOP_BY_HOP.has(name)) to.setHeader(name, value)
-  if (from.body === null || method === 'HEAD') return void to.end()
+  for (const [name, value] of from.headers) if (!HOP_BY_HOP.has(name)) to.appendHeader(name, value)
+  if (from.body instanceof Uint8Array) {
+    if (method === 'HEAD' || BODILESS.has(from.status)) return void to.end()
+    to.setHeader('content-length', from.body.length)
+    return void to.end(from.body)
+  }
+  if (method === 'HEAD') {
+    await from.body.cancel()
+    return void to.end()
+  }
   to.flushHeaders()
   try {
     await pipeline(Readable.fromWeb(from.body as never), to)

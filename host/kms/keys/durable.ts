@@ -1,6 +1,7 @@
 /** Small files that are there whole or not at all, mode 0600, in a folder that one process writes to. */
-import { closeSync, fstatSync, fsyncSync, openSync, renameSync, unlinkSync, writeSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, renameSync, unlinkSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { syncFile } from '../../disk/sync.ts'
 
 /** A file of this ending was not finished when somebody stopped, and counts for nothing. */
 export const UNFINISHED = '.new'
@@ -11,7 +12,7 @@ export function writeDurably(path: string, content: Uint8Array): void {
   try {
     for (let at = 0; at < content.length; ) at += writeSync(file, content, at)
     // CRASH: an unfinished file beside the old one, or beside none: the old state wins.
-    fsyncSync(file)
+    syncFile(file)
   } finally {
     closeSync(file)
   }
@@ -38,7 +39,7 @@ export function eraseUnfinished(path: string): void {
   try {
     const zeros = Buffer.alloc(fstatSync(file).size)
     for (let at = 0; at < zeros.length; ) at += writeSync(file, zeros, at, zeros.length - at, at)
-    fsyncSync(file)
+    syncFile(file)
   } finally {
     closeSync(file)
   }
@@ -48,6 +49,6 @@ export function eraseUnfinished(path: string): void {
 
 function syncFolder(path: string): void {
   const folder = openSync(path, 'r')
-  fsyncSync(folder)
+  syncFile(folder)
   closeSync(folder)
 }

@@ -1,5 +1,8 @@
 /** Key policies: parsed once, evaluated for each request. Pure; the time is an argument. */
+
 export { type Decision, evaluatePolicy, type PolicyRequest } from './evaluate.ts'
+export { type Explanation, explainPolicy } from './explain.ts'
+export { explanationTable } from './explain-table.ts'
 export { MAX_POLICY_BYTES, type Policy, parsePolicy } from './policy.ts'
 
 /** What a key gets whose maker names none: the whole account may do everything with it, as at AWS. */

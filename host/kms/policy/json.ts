@@ -34,9 +34,9 @@ class Reader {
   }
 
   #value(depth: number): StrictJson {
-    if (depth > MAX_DEPTH) throw this.#fault(`nested more than ${MAX_DEPTH} deep`)
     this.#take(SPACE)
     const next = this.#text[this.#at]
+    if ((next === '{' || next === '[') && depth >= MAX_DEPTH) throw this.#fault(`nested more than ${MAX_DEPTH} deep`)
     if (next === '{') return this.#object(depth)
     if (next === '[') return this.#array(depth)
     if (next === '"') return this.#string()

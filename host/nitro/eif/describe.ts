@@ -3,7 +3,7 @@ import type { X509Certificate } from 'node:crypto'
 import { errorCode, RefusedError } from '../../errors.ts'
 import { type Eif, eifCrc, parseEif, storedCrc } from './format.ts'
 import { type Measurements, measureEif } from './measure.ts'
-import { parseSignature, pcrInfo } from './signature.ts'
+import { type EifSignature, parseSignature, verifySignature } from './signature.ts'
 
 /** nitro-cli prints this text, not a name of the algorithm. */
 export const HASH_ALGORITHM = 'Sha384 { ... }'
@@ -17,9 +17,9 @@ export function describeEif(bytes: Uint8Array): Record<string, unknown> {
     EifVersion: eif.version,
     Measurements: printed(measurements),
     IsSigned: signature !== null,
-    ...(signature !== null && { SigningCertificate: describeCertificate(signature.certificate, signature.signature) }),
+    ...(signature !== null && { SigningCertificate: describeCertificate(signature.certificate) }),
     CheckCRC: checkCrc,
-    ...(signature !== null && { SignatureCheck: Buffer.from(signature.payload).equals(pcrInfo(measurements)) }),
+    ...(signature !== null && { SignatureCheck: signatureHolds(eif, signature) }),
     ImageName: metadata.ImageName,
     ImageVersion: metadata.ImageVersion,
     Metadata: { ...metadata.BuildMetadata, DockerInfo: metadata.DockerInfo, ...metadata.CustomMetadata },
@@ -77,7 +77,32 @@ const NAMES: Record<string, string> = {
   L: 'localityName',
 }
 
-function describeCertificate(certificate: X509Certificate, signature: Uint8Array): Record<string, unknown> {
+// Whether it was made by the key of its certificate for these bytes. Dates are shown, and judged at a launch.
+function signatureHolds(eif: Eif, { certificate }: EifSignature): boolean {
+  try {
+    verifySignature(eif, new Date(certificate.validFrom))
+    return true
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error
+    return false
+  }
+}
+
+/** What signs the certificate itself, as nitro-cli shows it: the third part of its DER (RFC 5280 section 4.1), a bit string. */
+function certificateSignature(der: Uint8Array): Uint8Array {
+  const part = (at: number): { from: number; to: number } => {
+    const first = der[at + 1] as number
+    const more = first < 0x80 ? 0 : first & 0x7f
+    let length = more === 0 ? first : 0
+    for (let i = 0; i < more; i++) length = length * 256 + (der[at + 2 + i] as number)
+    return { from: at + 2 + more, to: at + 2 + more + length }
+  }
+  const signed = part(part(0).from)
+  const { from, to } = part(part(signed.to).to)
+  return der.subarray(from + 1, to)
+}
+
+function describeCertificate(certificate: X509Certificate): Record<string, unknown> {
   const issuer: Record<string, string> = {}
   for (const line of certificate.issuer.split('\n')) {
     const [key, ...value] = line.split('=')
@@ -85,9 +110,11 @@ function describeCertificate(certificate: X509Certificate, signature: Uint8Array
   }
   return {
     IssuerName: issuer,
-    Algorithm: 'ecdsa-with-SHA384',
+    Algorithm: certificate.signatureAlgorithm,
     NotBefore: certificate.validFrom,
     NotAfter: certificate.validTo,
-    Signature: Buffer.from(signature).toString('hex').toUpperCase().match(/../g)?.join(':') ?? '',
+    Signature: (
+      Buffer.from(certificateSignature(certificate.raw)).toString('hex').toUpperCase().match(/../g) ?? []
+    ).join(':'),
   }
 }

@@ -35,8 +35,8 @@ export type EifSignature = {
 /** The image with a signature section, new or in the place of the old one. @throws UsageError ERR_IMAGE_KEY */
 export function signEif(bytes: Uint8Array, certificatePem: string, privateKeyPem: string): Uint8Array {
   const eif = parseEif(bytes)
-  const certificate = new X509Certificate(certificatePem)
-  const key = createPrivateKey(privateKeyPem)
+  const certificate = fromPem(() => new X509Certificate(certificatePem), 'certificate')
+  const key = fromPem(() => createPrivateKey(privateKeyPem), 'private key')
   if (!certificate.checkPrivateKey(key))
     throw new UsageError('ERR_IMAGE_KEY', 'the private key is not the one of the certificate')
   const algorithm = algorithmOf(key)
@@ -116,6 +116,14 @@ export function pcrInfo(measurements: Measurements): Uint8Array {
 /** SHA-384 of the certificate, hex: what PCR8 extends. */
 export function certificateDigest(certificate: X509Certificate): string {
   return createHash('sha384').update(certificate.raw).digest('hex')
+}
+
+function fromPem<T>(read: () => T, what: string): T {
+  try {
+    return read()
+  } catch {
+    throw new UsageError('ERR_IMAGE_KEY', `the ${what} is no PEM that OpenSSL reads`)
+  }
 }
 
 function algorithmOf(key: KeyObject): { id: number; hash: string } {

@@ -13,6 +13,7 @@ import {
 } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { writeDurably } from '../../disk/durable.ts'
 import {
   authorityKeyIdentifier,
   basicConstraints,
@@ -22,7 +23,6 @@ import {
   type Rdn,
   subjectKeyIdentifier,
 } from './certificate.ts'
-import { writeDurably } from './durable.ts'
 
 const SECOND = 1000
 const HOUR = 3600 * SECOND
@@ -239,6 +239,9 @@ export class Pki {
     }
     // What has expired while the host was off is made anew, below.
     if (name !== 'root' && notAfterMs - this.#now() < AUTHORITY_MARGIN) return undefined
+    // So is what was made while the clock was ahead.
+    const from = Date.parse(new X509Certificate(Buffer.from(certificate, 'base64')).validFrom)
+    if (name !== 'root' && from > this.#now()) return undefined
     return {
       certificate: new Uint8Array(Buffer.from(certificate, 'base64')),
       key: createPrivateKey(key),

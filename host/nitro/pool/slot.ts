@@ -13,14 +13,21 @@ import {
   CONTROL_NSM,
   CONTROL_PENDING,
   CONTROL_READY,
+  CONTROL_REHEARSE,
+  CONTROL_REHEARSED,
   CONTROL_SERVING,
 } from '../../../assembly/abi/wire.ts'
 import { UnavailableError } from '../../errors.ts'
 import { encodeFrame, type Frame, FrameReader } from '../../wire/frame.ts'
+import type { ChildUser } from './child-user.ts'
+import { inspectIsolation, type Layer } from './isolation.ts'
+import { rehearsalNsm } from './rehearsal.ts'
 
 const NICE = 10
 /** Node's own start is 25 ms; a machine under load may take much longer. */
 const READY_MS = 20_000
+/** A workload's start-up has no step that the parent could time: what does not serve by then never will. */
+const LAUNCH_MS = 20_000
 
 export type ReadyReport = { pid: number; node: string; layers: string[] }
 /** Why an enclave ended. Kinds and blames: assembly/abi/fault.ts; undefined where it was killed and could not say. */
@@ -33,6 +40,8 @@ export type NsmHandler = (request: Uint8Array, ticket: number) => Uint8Array | u
 export class Slot {
   readonly number: number
   readonly ready: Promise<ReadyReport>
+  /** What holds around it: of meaning once it is ready. */
+  isolation: Layer[] = []
   readonly exited: Promise<Exit>
   nsm: NsmHandler | undefined
   readonly #process: ChildProcess
@@ -40,16 +49,19 @@ export class Slot {
   readonly #reader = new FrameReader(MAX_CONTROL_PAYLOAD)
   #onReady!: (report: ReadyReport) => void
   #onServing: (() => void) | undefined
+  #onRehearsed: (() => void) | undefined
   #epitaph: Epitaph | undefined
+  #ended = false
   #finished: { ticket: number; response: Uint8Array }[] = []
   #nextTicket = 1
 
   /** @param parentFd connected to the parent; belongs to the child from here on */
-  constructor(number: number, bundle: string, parentFd: number) {
+  constructor(number: number, bundle: string, parentFd: number, user: ChildUser | undefined) {
     this.number = number
     this.#process = spawn(process.execPath, enclaveArguments(bundle), {
       env: {},
       stdio: ['ignore', 'ignore', 'ignore', parentFd, 'pipe'],
+      ...user,
     })
     closeSync(parentFd)
     if (this.pid > 0) setPriority(this.pid, NICE)
@@ -63,6 +75,7 @@ export class Slot {
       }, READY_MS)
       this.#onReady = (report) => {
         clearTimeout(timer)
+        this.isolation = inspectIsolation(this.pid, report.layers, user !== undefined)
         resolve(report)
       }
       this.#process.once('exit', () => {
@@ -72,8 +85,12 @@ export class Slot {
     })
     this.ready.catch(() => {})
     this.exited = new Promise((resolve) => {
-      this.#process.once('close', (_code, signal) => resolve({ epitaph: this.#epitaph, signal }))
-      this.#process.once('error', () => resolve({ epitaph: undefined, signal: null }))
+      const end = (signal: string | null) => {
+        this.#ended = true
+        resolve({ epitaph: this.#epitaph, signal })
+      }
+      this.#process.once('close', (_code, signal) => end(signal))
+      this.#process.once('error', () => end(null))
     })
   }
 
@@ -81,13 +98,40 @@ export class Slot {
     return this.#process.pid ?? 0
   }
 
+  get ended(): boolean {
+    return this.#ended
+  }
+
+  /** Lets the child boot and forget a launch of nobody's. Fulfils when it waits again, or has ended. */
+  async rehearse(record: Uint8Array): Promise<void> {
+    await this.ready
+    this.nsm = rehearsalNsm()
+    const rehearsed = new Promise<void>((resolve) => {
+      this.#onRehearsed = resolve
+      this.exited.then(() => resolve())
+    })
+    this.#control.write(encodeFrame(CONTROL_REHEARSE, 0, record))
+    await rehearsed
+    this.nsm = undefined
+  }
+
   /** Hands the launch over; fulfils when the workload serves, rejects when the process ends before. */
   async launch(record: Uint8Array): Promise<void> {
     await this.ready
     const serving = new Promise<void>((resolve, reject) => {
-      this.#onServing = resolve
+      let late = false
+      const timer = setTimeout(() => {
+        late = true
+        this.kill()
+      }, LAUNCH_MS)
+      this.#onServing = () => {
+        clearTimeout(timer)
+        resolve()
+      }
       this.exited.then(({ epitaph }) => {
-        const why = epitaph === undefined ? 'it was killed' : `fault ${epitaph.kind}, blame ${epitaph.blame}`
+        clearTimeout(timer)
+        const killed = late ? `it did not serve within ${LAUNCH_MS} ms` : 'it was killed'
+        const why = epitaph === undefined ? killed : `fault ${epitaph.kind}, blame ${epitaph.blame}`
         reject(new UnavailableError('ERR_LAUNCH_BOOT', `the enclave ended while it booted: ${why}`))
       })
     })
@@ -120,6 +164,9 @@ export class Slot {
         return
       case CONTROL_SERVING:
         this.#onServing?.()
+        return
+      case CONTROL_REHEARSED:
+        this.#onRehearsed?.()
         return
       case CONTROL_NSM: {
         const ticket = this.#nextTicket

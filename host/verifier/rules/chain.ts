@@ -55,14 +55,24 @@ async function walkChain(document: AttestationDocument, root: Uint8Array, now: D
 }
 
 function parse(der: Uint8Array): x509.X509Certificate {
+  // The parser below lets bytes follow.
+  if (sequenceBytes(der) !== der.length) throw chain('a certificate is not one DER sequence and nothing else')
   let certificate: x509.X509Certificate
   try {
     certificate = new x509.X509Certificate(der as Uint8Array<ArrayBuffer>)
   } catch (error) {
     throw new RefusedError('ERR_EVIDENCE_CHAIN', 'a certificate does not parse', { cause: error })
   }
-  if (!equal(new Uint8Array(certificate.rawData), der)) throw chain('bytes follow a certificate')
   return certificate
+}
+
+/** Length of a DER sequence, its head included; 0 for what is none. A document's certificates have at most 1,024 bytes. */
+function sequenceBytes(der: Uint8Array): number {
+  const [tag, first = 0, high = 0, low = 0] = der
+  if (tag !== 0x30) return 0
+  if (first < 0x80) return 2 + first
+  if (first === 0x81 && high >= 0x80) return 3 + high
+  return first === 0x82 && high > 0 ? 4 + high * 256 + low : 0
 }
 
 function checkDates(certificate: x509.X509Certificate, now: Date): void {
@@ -85,6 +95,9 @@ function checkProfile(certificate: x509.X509Certificate, isLeaf: boolean, below:
   const { name, hash } = certificate.signatureAlgorithm
   if (name !== 'ECDSA' || hash.name !== 'SHA-384')
     throw chain(`${subject} is signed with ${algorithm ?? name}, expected ${ECDSA_WITH_SHA384}`)
+  // RFC 5280 section 4.2: otherwise two readers could see two certificates.
+  if (new Set(certificate.extensions.map((extension) => extension.type)).size !== certificate.extensions.length)
+    throw chain(`${subject} has an extension twice`)
   for (const extension of certificate.extensions)
     if (extension.critical && !UNDERSTOOD.has(extension.type))
       throw chain(`${subject} has an unknown critical extension ${extension.type}`)

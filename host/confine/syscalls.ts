@@ -1,0 +1,90 @@
+/** Numbers of Linux system calls: x86-64 (arch/x86/entry/syscalls/syscall_64.tbl) and arm64 (asm-generic/unistd.h); null where there is none. */
+
+export type Architecture = 'x64' | 'arm64'
+
+const NUMBERS = {
+  read: [0, 63],
+  write: [1, 64],
+  close: [3, 57],
+  fstat: [5, 80],
+  mmap: [9, 222],
+  mprotect: [10, 226],
+  munmap: [11, 215],
+  brk: [12, 214],
+  rt_sigaction: [13, 134],
+  rt_sigprocmask: [14, 135],
+  rt_sigreturn: [15, 139],
+  ioctl: [16, 29],
+  sched_yield: [24, 124],
+  mremap: [25, 216],
+  madvise: [28, 233],
+  nanosleep: [35, 101],
+  getpid: [39, 172],
+  socket: [41, 198],
+  connect: [42, 203],
+  clone: [56, 220],
+  execve: [59, 221],
+  exit: [60, 93],
+  fcntl: [72, 25],
+  gettimeofday: [96, 169],
+  getrusage: [98, 165],
+  sysinfo: [99, 179],
+  ptrace: [101, 117],
+  sigaltstack: [131, 132],
+  sched_getparam: [143, 121],
+  sched_getscheduler: [145, 120],
+  prctl: [157, 167],
+  mount: [165, 40],
+  init_module: [175, 105],
+  gettid: [186, 178],
+  futex: [202, 98],
+  sched_getaffinity: [204, 123],
+  restart_syscall: [219, 128],
+  clock_gettime: [228, 113],
+  clock_getres: [229, 114],
+  clock_nanosleep: [230, 115],
+  exit_group: [231, 94],
+  epoll_wait: [232, null],
+  epoll_ctl: [233, 21],
+  tgkill: [234, 131],
+  kexec_load: [246, 104],
+  add_key: [248, 217],
+  request_key: [249, 218],
+  keyctl: [250, 219],
+  openat: [257, 56],
+  unshare: [272, 97],
+  epoll_pwait: [281, 22],
+  perf_event_open: [298, 241],
+  setns: [308, 268],
+  process_vm_readv: [310, 270],
+  process_vm_writev: [311, 271],
+  finit_module: [313, 273],
+  seccomp: [317, 277],
+  getrandom: [318, 278],
+  bpf: [321, 280],
+  execveat: [322, 281],
+  userfaultfd: [323, 282],
+  membarrier: [324, 283],
+  pkey_mprotect: [329, 288],
+  pidfd_send_signal: [424, 424],
+  io_uring_setup: [425, 425],
+  io_uring_enter: [426, 426],
+  io_uring_register: [427, 427],
+  pidfd_open: [434, 434],
+  clone3: [435, 435],
+  pidfd_getfd: [438, 438],
+  landlock_create_ruleset: [444, 444],
+  landlock_add_rule: [445, 445],
+  landlock_restrict_self: [446, 446],
+} as const satisfies Record<string, readonly [number, number | null]>
+
+export type SystemCall = keyof typeof NUMBERS
+
+export function numberOf(name: SystemCall, architecture: Architecture): number | null {
+  return NUMBERS[name][architecture === 'x64' ? 0 : 1]
+}
+
+/** The architecture this runs on; undefined for any other. */
+export function thisArchitecture(): Architecture | undefined {
+  return process.arch === 'x64' || process.arch === 'arm64' ? process.arch : undefined
+}

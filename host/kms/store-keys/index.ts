@@ -1,0 +1,3 @@
+/** Store keys and the store register: opened on a folder, asked by messages. */
+export { serveStoreKeys } from './connection.ts'
+export { StoreKeys, type StoreKeysOptions, type StoreSummary } from './store-keys.ts'
