@@ -1,5 +1,5 @@
 /** On what was measured, when, and how finely the clock tells. */
-import { cpus, loadavg, release, totalmem } from 'node:os'
+import { cpus, loadavg, totalmem } from 'node:os'
 import { timerResolutionNs } from './clock.ts'
 import type { Machine } from './result.ts'
 
@@ -8,7 +8,7 @@ export function describeMachine(): Machine {
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
     cores: cpus().length,
     memoryBytes: totalmem(),
-    platform: `${process.platform} ${release()} ${process.arch}`,
+    platform: `${process.platform} ${process.arch}`,
     runtime: `Node ${process.version}`,
     v8: process.versions.v8,
     date: new Date().toISOString(),

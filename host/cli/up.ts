@@ -196,14 +196,8 @@ function show(
     ...register('PCR1', measurements.PCR1),
     ...register('PCR2', measurements.PCR2),
     ...register('PCR8', measurements.PCR8),
-    `  isolation ${evidence.boot.isolation
-      .filter((layer) => layer.state !== 'absent')
-      .map((layer) => layer.layer)
-      .join(', ')}`,
-    `  absent    ${evidence.boot.isolation
-      .filter((layer) => layer.state === 'absent')
-      .map((layer) => layer.layer)
-      .join(', ')}`,
+    ...listed('isolation', evidence.boot.isolation, (state) => state !== 'absent'),
+    ...listed('absent', evidence.boot.isolation, (state) => state === 'absent'),
     '',
     'Development keys: who reads the folder below is owner, operator and pipeline at once.',
     `  ${folder.root}`,
@@ -237,4 +231,13 @@ function rootKeyNote(folder: DataFolder): string[] {
 /** Two lines of 24 bytes: a terminal has 100 columns, a register 96 digits. */
 function register(name: string, value: string | undefined): string[] {
   return [`  ${name.padEnd(9)} ${value?.slice(0, 48)}`, `            ${value?.slice(48)}`]
+}
+
+/** Layers of one kind, in lines of four; nothing where there are none. */
+function listed(name: string, layers: Evidence['boot']['isolation'], wanted: (state: string) => boolean): string[] {
+  const names = layers.filter(({ state }) => wanted(state)).map(({ layer }) => layer)
+  return Array.from({ length: Math.ceil(names.length / 4) }, (_, row) => {
+    const line = names.slice(4 * row, 4 * row + 4).join(', ')
+    return `  ${(row === 0 ? name : '').padEnd(9)} ${line}`
+  })
 }
