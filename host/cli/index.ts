@@ -9,7 +9,7 @@ import { describeEnclaves, console as refuseConsole, runEnclave, terminateEnclav
 import { packageVersion } from './files.ts'
 import { grant } from './grant.ts'
 import { host } from './host.ts'
-import { kmsCommand } from './kms.ts'
+import { addKmsVerbs } from './kms.ts'
 import { explain, failWith } from './output.ts'
 import { proxy } from './proxy.ts'
 import { up } from './up.ts'
@@ -264,6 +264,6 @@ program
   .addHelpText('after', examples('wasmclave bench --quick', 'wasmclave bench --html figures.html'))
   .action(bench)
 
-program.addCommand(kmsCommand())
+addKmsVerbs(program)
 
 program.parseAsync().catch(failWith)

@@ -1,10 +1,12 @@
 /** `wasmclave kms …`: keys and policies of the running host's KMS, for people; every other operation by `kms call`, as JSON. */
-import { Command } from 'commander'
+import type { Command } from 'commander'
 import { UsageError } from '../errors.ts'
+import { ACCOUNT } from '../kms/account.ts'
 import { REGION } from '../nitro/pki/pki.ts'
 import { readText } from './files.ts'
 import { type KmsAnswer, kmsOf } from './kms-client.ts'
 import { credentialsFile } from './kms-credentials.ts'
+import { explainPolicy } from './kms-explain.ts'
 import { printJson } from './output.ts'
 import { findHost } from './running-host.ts'
 
@@ -12,8 +14,15 @@ type Data = { data: string }
 
 const MAX_PAGES = 1000
 
-export function kmsCommand(): Command {
-  const kms = new Command('kms').description("the host's AWS KMS: keys, policies, and any of its operations")
+/** Adds the family; its verbs inherit the program's exit codes. */
+export function addKmsVerbs(program: Command): void {
+  const kms = program
+    .command('kms')
+    .description("the host's AWS KMS: keys, policies, and any of its operations")
+    .addHelpText(
+      'after',
+      '\nExamples:\n  wasmclave kms create-key --alias alias/first\n  wasmclave kms explain-policy alias/first\n  eval "$(wasmclave kms env)"',
+    )
   const verb = (name: string, description: string) =>
     kms.command(name).description(description).option('--data <dir>', 'data folder of the host', '.wasmclave')
 
@@ -40,7 +49,25 @@ export function kmsCommand(): Command {
     .argument('[input]', 'JSON, or @FILE', '{}')
     .addHelpText('after', '\nExample:\n  wasmclave kms call GenerateRandom \'{"NumberOfBytes":32}\'')
     .action(call)
-  return kms
+  verb('explain-policy', 'who may use a key for what, and who without attestation')
+    .argument('[key]', 'id, ARN or alias')
+    .option('--policy-file <file>', 'a policy that is not yet of a key')
+    .option('--json', 'JSON instead of a table')
+    .addHelpText('after', '\nExample:\n  wasmclave kms explain-policy --policy-file policy.json')
+    .action(explain)
+}
+
+async function explain(
+  key: string | undefined,
+  { data, policyFile, json }: Data & { policyFile?: string; json?: boolean },
+): Promise<void> {
+  const policy = key === undefined ? undefined : await policyOf(data, key)
+  explainPolicy({
+    account: ACCOUNT,
+    ...(policy !== undefined && { policy }),
+    ...(policyFile !== undefined && { policyFile }),
+    ...(json !== undefined && { json }),
+  })
 }
 
 function printEnvironment({ data }: Data): void {
@@ -102,9 +129,12 @@ async function describeKey(key: string, { data }: Data): Promise<void> {
 }
 
 async function getPolicy(key: string, { data }: Data): Promise<void> {
+  process.stdout.write(`${await policyOf(data, key)}\n`)
+}
+
+async function policyOf(data: string, key: string): Promise<string> {
   const { call } = kmsOf(data)
-  const { Policy } = await call('GetKeyPolicy', { KeyId: await idOf(call, key) })
-  process.stdout.write(`${Policy}\n`)
+  return String((await call('GetKeyPolicy', { KeyId: await idOf(call, key) })).Policy)
 }
 
 async function putPolicy(key: string, file: string, options: Data & { bypassLockoutCheck?: boolean }): Promise<void> {
