@@ -122,9 +122,9 @@ function writeFields(message: Message, at: usize, length: usize, out: TextWriter
     const field = message.field(i)
     const before = out.length
     if (any) out.ascii(',')
-    out.ascii('"').copy(field.name, field.nameLength).ascii('":')
+    out.ascii('"').raw(field.name, field.nameLength).ascii('":')
     if (writeField(field, first, <usize>load<u32>(mine + (<usize>i << 3), 4), out)) any = true
-    else out.cut(before)
+    else out.shorten(before)
     if (out.length > MAX_JSON_BYTES) {
       tooLarge = true
       fail()

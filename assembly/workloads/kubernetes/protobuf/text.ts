@@ -23,13 +23,13 @@ export function writeString(out: TextWriter, at: usize, length: usize): void {
   for (let i: usize = 0; i < length; i++) {
     const c = load<u8>(at + i) // SAFETY: i < length
     if (c >= 0x20 && c != QUOTE && c != BACKSLASH) continue
-    out.copy(at + from, i - from)
+    out.raw(at + from, i - from)
     from = i + 1
     if (c == QUOTE) out.ascii('\\"')
     else if (c == BACKSLASH) out.ascii('\\\\')
-    else out.ascii(c < 0x10 ? '\\u000' : '\\u001').hexDigit(c & 15)
+    else out.ascii(c < 0x10 ? '\\u000' : '\\u001').byte(hexDigit(c & 15))
   }
-  out.copy(at + from, length - from).ascii('"')
+  out.raw(at + from, length - from).ascii('"')
 }
 
 export function writeBytes(out: TextWriter, at: usize, length: usize): void {
@@ -52,7 +52,7 @@ export function writeJson(out: TextWriter, at: usize, length: usize): bool {
     rawLength = valueLength
   }
   if (broken || rawLength == 0) return false
-  if (isOneObject(raw, rawLength)) out.copy(raw, rawLength)
+  if (isOneObject(raw, rawLength)) out.raw(raw, rawLength)
   else fail()
   return true
 }
@@ -74,8 +74,10 @@ export function writeTime(out: TextWriter, at: usize, length: usize, micro: bool
   const sinceYear1 = seconds - MIN_SECONDS
   writeDate(out.ascii('"'), <u32>(sinceYear1 / DAY_SECONDS))
   const second = <u32>(sinceYear1 % DAY_SECONDS)
-  out.ascii('T').digits(second / 3600, 2).ascii(':').digits((second / 60) % 60, 2).ascii(':').digits(second % 60, 2)
-  if (micro) out.ascii('.').digits(<u32>nanos / 1000, 6)
+  writeDigits(out.ascii('T'), second / 3600, 2)
+  writeDigits(out.ascii(':'), (second / 60) % 60, 2)
+  writeDigits(out.ascii(':'), second % 60, 2)
+  if (micro) writeDigits(out.ascii('.'), <u32>nanos / 1000, 6)
   out.ascii('Z"')
 }
 
@@ -88,8 +90,19 @@ function writeDate(out: TextWriter, sinceYear1: u32): void {
   const dayOfYear = day - (365 * year + year / 4 - year / 100)
   const fromMarch = (5 * dayOfYear + 2) / 153
   const month = fromMarch < 10 ? fromMarch + 3 : fromMarch - 9
-  out.digits(era * 400 + year + (month <= 2 ? 1 : 0), 4).ascii('-').digits(month, 2).ascii('-')
-  out.digits(dayOfYear - (153 * fromMarch + 2) / 5 + 1, 2)
+  writeDigits(out, era * 400 + year + (month <= 2 ? 1 : 0), 4)
+  writeDigits(out.ascii('-'), month, 2)
+  writeDigits(out.ascii('-'), dayOfYear - (153 * fromMarch + 2) / 5 + 1, 2)
+}
+
+// With zeros in front.
+function writeDigits(out: TextWriter, value: u32, width: usize): void {
+  const to = out.reserve(width)
+  for (let i = width; i > 0; i--, value /= 10) store<u8>(to + i - 1, <u8>(0x30 + (value % 10))) // SAFETY: i <= width
+}
+
+function hexDigit(value: u8): u8 {
+  return value < 10 ? 0x30 + value : 0x57 + value
 }
 
 // Brackets outside of strings: the depth is nought behind the last byte, and nowhere before.
