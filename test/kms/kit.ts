@@ -3,7 +3,7 @@ import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { KMSClient } from '@aws-sdk/client-kms'
+import { CreateKeyCommand, type CreateKeyCommandInput, KMSClient } from '@aws-sdk/client-kms'
 import { ACCOUNT } from '../../host/kms/account.ts'
 import { AuditTrail, type TrailLimits } from '../../host/kms/audit/trail.ts'
 import { type Credential, makeCredentials, parseCredentials } from '../../host/kms/http/credentials.ts'
@@ -111,6 +111,12 @@ export class KmsUnderTest {
     })
     this.#clients.push(client)
     return client
+  }
+
+  /** @returns its id */
+  async newKey(input: CreateKeyCommandInput = {}, principal = USER): Promise<string> {
+    const { KeyMetadata } = await this.client(principal).send(new CreateKeyCommand(input))
+    return KeyMetadata?.KeyId as string
   }
 
   /** A request as bytes, signed, for what the SDK would not send. */
