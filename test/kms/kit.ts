@@ -77,6 +77,13 @@ export class KmsUnderTest {
     return [store, trail, kms, new KmsServer(kms, this.credentials)]
   }
 
+  /** From here on no event can be written, as on a disk that is full. */
+  breakTrail(): void {
+    this.#trail.append = () => {
+      throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' })
+    }
+  }
+
   /** As after a stop: everything from disk, at another port. */
   async restart(): Promise<void> {
     await this.#server.close()
