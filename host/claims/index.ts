@@ -13,7 +13,7 @@ export type { Judgement, Verdict } from './claim.ts'
 export { type Inquiry, inquiryOf } from './report/inquiry.ts'
 export { inquiryPage } from './report/page.ts'
 export { inquiryTable } from './report/table.ts'
-export { type Running, Target } from './target.ts'
+export { type Images, type Running, Target } from './target.ts'
 
 export const CLAIMS: readonly Claim[] = [interactiveAccess, content, adminReach, authentication, trustedPipeline]
 

@@ -16,6 +16,9 @@ import { plant, type Shelf } from './shelf.ts'
 
 export type Running = { pid: number; gateway: string; proxy: string | null; kms: string | null; data: string }
 
+/** Unsigned images of two workloads that a host may launch besides. */
+export type Images = { hello: Uint8Array; echo: Uint8Array }
+
 /** Who signs an admin request. `stranger` is a key that nobody enrolled. */
 export const SIGNERS = ['operator', 'approver-1', 'approver-2', 'stranger'] as const
 export type Signer = (typeof SIGNERS)[number]
@@ -28,26 +31,25 @@ export class Target {
   readonly enclave: string
   readonly canary: Canary
   readonly shelf: Shelf
-  /** An unsigned image of a workload that a host may launch besides. */
-  readonly image: Uint8Array
+  readonly images: Images
   readonly #stranger = generateKeyPairSync('ed25519').privateKey
 
-  private constructor(running: Running, enclave: string, image: Uint8Array, canary: Canary, shelf: Shelf) {
+  private constructor(running: Running, enclave: string, images: Images, canary: Canary, shelf: Shelf) {
     this.folder = dataFolder(running.data)
     this.running = running
     this.genesis = readGenesis(this.folder)
     this.enclave = enclave
     this.canary = canary
     this.shelf = shelf
-    this.image = image
+    this.images = images
   }
 
   /** Opens a session as the owner and plants a canary. @throws UnavailableError ERR_CLAIMS_ENCLAVE */
-  static async open(running: Running, enclave: string, image: Uint8Array): Promise<Target> {
+  static async open(running: Running, enclave: string, images: Images): Promise<Target> {
     const canary = makeCanary()
     const session = await openSession(running, enclave, 'owner')
     try {
-      return new Target(running, enclave, image, canary, await plant(session, canary))
+      return new Target(running, enclave, images, canary, await plant(session, canary))
     } finally {
       session.close()
     }

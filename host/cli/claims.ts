@@ -24,8 +24,6 @@ export type ClaimsOptions = {
 }
 
 const START_MS = 60_000
-/** What the host is asked to launch besides. */
-const PROBE_WORKLOAD = 'hello'
 
 export async function claims(options: ClaimsOptions): Promise<void> {
   const chosen = CLAIMS.filter(({ number }) => options.only === undefined || options.only.includes(String(number)))
@@ -34,8 +32,8 @@ export async function claims(options: ClaimsOptions): Promise<void> {
   const host = options.data === undefined ? await ownHost(options.workload) : runningHost(options.data)
   try {
     const enclave = options.enclaveName ?? options.workload
-    const image = buildImage(built(join('assembly/workloads', PROBE_WORKLOAD)))
-    const target = await Target.open(host.running, enclave, image)
+    const image = (name: string) => buildImage(built(join('assembly/workloads', name)))
+    const target = await Target.open(host.running, enclave, { hello: image('hello'), echo: image('echo') })
     let tried = 0
     const judgements = await judgeAll(target, chosen, (claim, { what, saw, outcome }) => {
       tried++

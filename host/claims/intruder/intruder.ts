@@ -71,7 +71,7 @@ export class Victim {
       ['--no-warnings', '-e', `${become} console.log('ready'); setInterval(() => {}, 1000)`],
       {
         stdio: ['ignore', 'pipe', 'ignore'],
-        env: {},
+        env: { VICTIM: 'unlocked' },
       },
     )
     await new Promise<void>((resolve, reject) => {

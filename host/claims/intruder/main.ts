@@ -5,6 +5,7 @@
 import { closeSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs'
 import { connect } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
+import { getSystemErrorName } from 'node:util'
 import { native, systemCall } from '../../confine/native.ts'
 import { numberOf, type SystemCall, thisArchitecture } from '../../confine/syscalls.ts'
 import type { Answer, Order, Report, Task } from './tasks.ts'
@@ -125,7 +126,7 @@ function vector(bytes: Uint8Array): bigint {
 }
 
 function errno(name: string, result: number): Answer {
-  return { done: false, saw: `${name}: errno ${-result}` }
+  return { done: false, saw: `${name}: ${getSystemErrorName(result)}` }
 }
 
 main().then(

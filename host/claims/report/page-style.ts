@@ -20,7 +20,7 @@ th, td { text-align: left; padding: 5px 14px 5px 0; border-bottom: 1px solid var
 th { color: var(--soft); font-weight: 500; }
 td.n, th.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .verdicts { font-size: 15px; margin-top: 16px; } .verdicts td:first-child { width: 34px; padding-right: 14px; }
-.verdict { font-weight: 700; white-space: nowrap; }
+.verdict { font-weight: 700; white-space: nowrap; overflow-wrap: normal; }
 .intact .verdict, .held .mark { color: var(--good); }
 .falsified .verdict, .broken td { color: var(--bad); }
 .inconclusive .verdict, .untried .mark { color: var(--open); }

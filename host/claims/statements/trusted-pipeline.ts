@@ -15,7 +15,7 @@ export const trustedPipeline: Claim = {
   number: 8,
   statement: 'Only tested software from the trusted pipeline runs',
   async attempts(target) {
-    const image = signedBy(realPipeline(target), target.image)
+    const image = signedBy(realPipeline(target), target.images.hello)
     const { PCR8 } = measured(image)
     const name = () => `claims-${randomBytes(4).toString('hex')}`
     const facts = () => ({ enclaveName: name(), workloadName: WORKLOAD, pcr8: PCR8 as string })
@@ -23,11 +23,11 @@ export const trustedPipeline: Claim = {
     const stranger = generateKeyPairSync('ed25519').privateKey
     const other = '0'.repeat(96)
     const own = selfMadePipeline(target)
-    const ownImage = signedBy(own, target.image)
+    const ownImage = signedBy(own, target.images.hello)
     const ownFacts = { ...facts(), pcr8: measured(ownImage).PCR8 as string }
     const grant = (changed: Parameters<typeof grantFor>[2]) => grantFor(target, facts(), changed)
     const cases: [what: string, attempt: () => Promise<Try>][] = [
-      ['an image that nobody signed', async () => ({ image: target.image, grant: good })],
+      ['an image that nobody signed', async () => ({ image: target.images.hello, grant: good })],
       ['an image of a self-made pipeline', async () => ({ image: ownImage, grant: good })],
       [
         'an image of a self-made pipeline, which its own grant lets run',
@@ -39,8 +39,11 @@ export const trustedPipeline: Claim = {
       ],
       ['one bit of the workload flipped after it was signed', async () => ({ image: tampered(image), grant: good })],
       [
-        'the signature of another image',
-        async () => ({ image: withSignatureOf(tampered(target.image), image), grant: good }),
+        'an image with the signature of another one',
+        async () => ({
+          image: withSignatureOf(target.images.echo, image),
+          grant: await grant({ workloadName: 'echo' }),
+        }),
       ],
       ['the image without its last byte', async () => ({ image: image.subarray(0, -1), grant: good })],
       [
