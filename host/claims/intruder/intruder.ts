@@ -21,11 +21,18 @@ export function intruderOf(uid: number): number {
 }
 
 export async function intrude(uid: number, task: Task): Promise<Finding> {
-  const report = await send({ uid, gid: uid, tasks: [task] })
-  if ('impossible' in report) return impossible(report.impossible)
-  const [answer] = report.answers
-  if (answer === undefined) return impossible('no answer')
-  return answer.done ? through(answer.saw) : refused(answer.saw)
+  return (await intrudeAll(uid, [task]))[0] as Finding
+}
+
+/** One intruder, one task after the other. */
+export async function intrudeAll(uid: number, tasks: Task[]): Promise<Finding[]> {
+  const report = await send({ uid, gid: uid, tasks })
+  return tasks.map((_, index) => {
+    if ('impossible' in report) return impossible(report.impossible)
+    const answer = report.answers[index]
+    if (answer === undefined) return impossible('no answer')
+    return answer.done ? through(answer.saw) : refused(answer.saw)
+  })
 }
 
 function send(order: Order): Promise<Report> {
@@ -90,11 +97,11 @@ export class Victim {
   }
 }
 
-/** The deed on a victim: what a twin runs. */
-export async function onVictim(uid: number, task: (pid: number) => Task): Promise<Finding> {
+/** The deeds on a victim: what twins run. */
+export async function onVictim(uid: number, tasks: (pid: number) => Task[]): Promise<Finding[]> {
   const victim = await Victim.start(uid)
   try {
-    return await intrude(uid, task(victim.pid))
+    return await intrudeAll(uid, tasks(victim.pid))
   } finally {
     victim.stop()
   }

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { type Attempt, type Finding, refused, sharedTwin, type Twin, through } from '../attempt.ts'
 import type { Claim } from '../claim.ts'
 import { ask, findingOf, get, opens } from '../doors.ts'
-import { intrude, intruderOf, onOpenSocket, onVictim } from '../intruder/intruder.ts'
+import { intrude, intrudeAll, intruderOf, onOpenSocket, onVictim } from '../intruder/intruder.ts'
 import type { Task } from '../intruder/tasks.ts'
 import type { HostProcess } from '../processes.ts'
 import { SIGNERS, type Target } from '../target.ts'
@@ -41,19 +41,36 @@ export const interactiveAccess: Claim = {
 }
 
 function debuggers(processes: HostProcess[]): Attempt[] {
-  const twins = new Map<string, Twin>()
+  const twins = new Map<number, Twin[]>()
   return processes.flatMap(({ kind, pid, uid }) => {
     const intruder = intruderOf(uid)
-    return DEEDS.map(([what, task]) => {
-      const name = `${what} ${intruder}`
-      const twin =
-        twins.get(name) ??
-        sharedTwin(`${what}, of an unlocked process of user ${intruder}`, () => onVictim(intruder, task))
-      twins.set(name, twin)
-      const who = intruder === uid ? 'its own user' : `user ${intruder}, as it is root's`
-      return { what: `${kind} ${pid}: ${what}, as ${who}`, attack: () => intrude(intruder, task(pid)), twin }
-    })
+    const who = intruder === uid ? 'its own user' : `user ${intruder}, as it is root's`
+    const deeds = once(() =>
+      intrudeAll(
+        intruder,
+        DEEDS.map(([, task]) => task(pid)),
+      ),
+    )
+    if (!twins.has(intruder)) twins.set(intruder, twinsOf(intruder))
+    return DEEDS.map(([what], index) => ({
+      what: `${kind} ${pid}: ${what}, as ${who}`,
+      attack: async () => (await deeds())[index] as Finding,
+      twin: twins.get(intruder)?.[index] as Twin,
+    }))
   })
+}
+
+function twinsOf(uid: number): Twin[] {
+  const deeds = once(() => onVictim(uid, (pid) => DEEDS.map(([, task]) => task(pid))))
+  return DEEDS.map(([what], index) => ({
+    what: `${what}, of an unlocked process of user ${uid}`,
+    run: async () => (await deeds())[index] as Finding,
+  }))
+}
+
+function once<T>(run: () => Promise<T>): () => Promise<T> {
+  let value: Promise<T> | undefined
+  return () => (value ??= run())
 }
 
 function enclaveSocket(target: Target): Attempt[] {
