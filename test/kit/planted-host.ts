@@ -1,5 +1,5 @@
 // A copy of this project with one change of its source, built: a host with a planted fault.
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { runIn } from './run-in.ts'
@@ -13,6 +13,8 @@ export async function plantedHost(change: Change): Promise<{ folder: string; rem
   const folder = mkdtempSync(join(tmpdir(), 'wc-planted-'))
   const remove = () => rmSync(folder, { recursive: true, force: true })
   try {
+    // Enclaves of a host that root starts have users of their own, who must be able to open their program
+    chmodSync(folder, 0o755)
     for (const name of COPIED) cpSync(name, join(folder, name), { recursive: true })
     symlinkSync(resolve('node_modules'), join(folder, 'node_modules'))
     const path = join(folder, change.file)
