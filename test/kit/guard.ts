@@ -94,8 +94,8 @@ export class GuardUnderTest {
       verdict = errorCode(error) ?? String((error as Error).stack)
     }
     const logged = { ...entry, timeMs: this.nowMs }
-    this.entries.push(logged)
-    this.state.apply(logged)
+    const { holds } = this.state.apply(this.entries.push(logged) - 1, logged)
+    if (holds !== (verdict === 'holds')) throw new Error(`judged ${verdict}, and applied as ${holds}`)
     return verdict
   }
 
@@ -111,7 +111,7 @@ export class GuardUnderTest {
   /** The same log, folded by a host that was started again. */
   restarted(): GuardState {
     const state = new GuardState(this.signed)
-    for (const entry of this.entries) state.apply(entry)
+    for (const [index, entry] of this.entries.entries()) state.apply(index, entry)
     return state
   }
 }

@@ -20,11 +20,16 @@ export const MAX_WAIT_MS = 14 * 86_400_000
 export const MAX_ROLLED_OUT = 256
 /** Ends that are remembered by their proposal, the oldest forgotten first; a forgotten proposal is unknown, and so as dead. */
 const MAX_ENDED = 1024
+/** What entries came to, for whoever just wrote one. */
+const MAX_VERDICTS = 1024
 
 export type Open = ProposalEntry & { payloadDigest: string; approvals: Map<string, string> }
 export type End = 'executed' | 'withdrawn' | 'voided' | 'expired'
 /** A policy with the proposal and the approvals that brought it: a link of the chain from the genesis. */
 export type PolicyChange = { proposal: Omit<ProposalEntry, 'kind'>; approvals: { key: string; signature: string }[] }
+
+/** Whether an entry held, and what its execution is to do. */
+export type Verdict = { holds: true; effect: Payload | undefined } | { holds: false; refusal: RefusedError }
 
 const PROPOSAL_ID = /^[0-9a-f]{64}$/
 
@@ -35,6 +40,7 @@ export class GuardState {
   readonly #ended = new Map<string, End>()
   readonly #rolledOut = new Map<string, { workload: string; version: string; securityVersion: number; image: string }>()
   readonly #changes: PolicyChange[] = []
+  readonly #verdicts = new Map<number, Verdict>()
 
   constructor(genesis: SignedGenesis) {
     this.#policy = foundingPolicy(genesis)
@@ -78,17 +84,29 @@ export class GuardState {
     }
   }
 
-  /** @returns what an execution does; nothing where the entry is another, or holds not */
-  apply(entry: GuardEntry & { timeMs: number }): Payload | undefined {
+  /** Takes the entry at this index of the log, or lets it be void where it does not hold: at each restart again. */
+  apply(index: number, entry: GuardEntry & { timeMs: number }): Verdict {
     this.#expire(entry.timeMs)
+    const verdict = this.#verdict(entry)
+    this.#verdicts.set(index, verdict)
+    const [oldest] = this.#verdicts.keys()
+    if (this.#verdicts.size > MAX_VERDICTS) this.#verdicts.delete(oldest as number)
+    return verdict
+  }
+
+  /** What became of an entry that is in the log; of the latest ones. */
+  verdict(index: number): Verdict | undefined {
+    return this.#verdicts.get(index)
+  }
+
+  #verdict(entry: GuardEntry & { timeMs: number }): Verdict {
     try {
       this.judge(entry, entry.timeMs)
     } catch (error) {
-      // It lost a race, and the log has it with its place: void, at each restart again.
-      if (error instanceof RefusedError) return undefined
+      if (error instanceof RefusedError) return { holds: false, refusal: error }
       throw error
     }
-    return this.#take(entry)
+    return { holds: true, effect: this.#take(entry) }
   }
 
   #take(entry: GuardEntry): Payload | undefined {

@@ -22,10 +22,15 @@ t.test('says what an execution does, and nothing of one that does not hold', asy
   const proposal = world.proposal('rotate-store-keys', { enclave: 'keyvalue' })
   t.equal(world.log(proposal), HOLDS)
   const at = { ...world.execution(proposal), timeMs: world.nowMs }
-  t.equal(world.state.apply(at), undefined)
+  t.match(world.state.apply(1000, at), { holds: false, refusal: { code: 'ERR_APPROVAL_THRESHOLD' } })
   for (const index of [0, 1]) t.equal(world.log(world.approval(proposal, world.approver(index))), HOLDS)
-  t.same(world.state.apply(at), { action: 'rotate-store-keys', enclave: 'keyvalue' })
-  t.equal(world.state.apply(at), undefined, 'once')
+  t.same(world.state.apply(1001, at), {
+    holds: true,
+    effect: { action: 'rotate-store-keys', enclave: 'keyvalue' },
+  })
+  t.match(world.state.apply(1002, at), { holds: false, refusal: { code: 'ERR_PROPOSAL_ENDED' } }, 'once')
+  t.equal(world.state.verdict(1001)?.holds, true)
+  t.equal(world.state.verdict(1003), undefined)
 })
 
 t.test('retires a release, and rolls out none below the highest security version', async (t) => {
