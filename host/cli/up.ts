@@ -10,7 +10,7 @@ import type { DataFolder } from '../nitro/data-folder.ts'
 import { parseEif } from '../nitro/eif/format.ts'
 import { type Measurements, measureEif } from '../nitro/eif/measure.ts'
 import { parseSignature, signEif } from '../nitro/eif/signature.ts'
-import { buildImage } from './build-image.ts'
+import { buildImage, neededMemoryMiB } from './build-image.ts'
 import { clockWarning, parseClock } from './clock.ts'
 import { developmentGrant, makeDevelopmentHost, ownerKey, pipelineFiles, publicHex } from './development.ts'
 import { built, readText } from './files.ts'
@@ -31,8 +31,6 @@ export type UpOptions = {
   launch: boolean
   clock?: string
 }
-
-const MEMORY_MIB = 64
 
 export async function up(options: UpOptions): Promise<void> {
   const clock = options.clock === undefined ? undefined : parseClock(options.clock, Date.now())
@@ -95,7 +93,7 @@ async function launchDefault(
   writeFileSync(join(folder.customer, `${workload}.grant`), grant, { mode: 0o600 })
   const info = await launchEnclave({ gateway, folder }, eif, grant, {
     name: workload,
-    memoryMiB: MEMORY_MIB,
+    memoryMiB: neededMemoryMiB(eif.length, maxPages),
     cpuCount: 1,
     cid: null,
   })
