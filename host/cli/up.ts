@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { connect, type Evidence, identityFromPem } from '../client/index.ts'
 import { errorCode, RefusedError } from '../errors.ts'
 import type { DataFolder } from '../nitro/data-folder.ts'
+import { parseDescription } from '../nitro/eif/build.ts'
 import { parseEif } from '../nitro/eif/format.ts'
 import { type Measurements, measureEif } from '../nitro/eif/measure.ts'
 import { parseSignature, signEif } from '../nitro/eif/signature.ts'
@@ -84,7 +85,9 @@ async function launchDefault(
   shifted: boolean,
 ): Promise<Launched> {
   const pipeline = pipelineFiles(folder)
-  const unsigned = buildImage(built(join('assembly/workloads', workload)))
+  const source = built(join('assembly/workloads', workload))
+  const unsigned = buildImage(source)
+  const { maxPages } = parseDescription(readText(join(source, 'enclave.json'))).memory
   const eif = signEif(unsigned, readText(pipeline.certificate), readText(pipeline.key))
   const parsed = parseEif(eif)
   const measurements = measureEif(parsed, parseSignature(parsed.signature as Uint8Array).certificate.raw)

@@ -4,7 +4,7 @@ import { Span } from '../../../sdk/span'
 import { TextWriter } from '../../../sdk/text-writer'
 import { hasDuplicates, parse, parseError, parseErrorAt, PARSE_DEPTH, PARSE_END, PARSE_SIZE, PARSE_TEXT } from '../json/parser'
 import { JsonNode, newText, TYPE_STRING } from '../json/node'
-import { DECODE_OK, DECODE_UNSUPPORTED, decodeProtobuf } from '../protobuf/decode'
+import { decodeProtobuf, PROTOBUF_OK, PROTOBUF_TOO_LARGE, PROTOBUF_UNKNOWN_KIND } from '../protobuf/decode'
 import { Resource, resources } from '../resources/table'
 import { normalise, problem, unknownFields } from '../schema/normalise'
 import { clearDuplicates, duplicates, settleDuplicates } from '../schema/duplicates'
@@ -30,11 +30,12 @@ export function bodyText(call: Call): Span | null {
   if (!type || contentTypeIs(request, 'application/json') || contentTypeIs(request, '*/*')) return request.body
   if (contentTypeIs(request, 'application/vnd.kubernetes.protobuf')) {
     const status = decodeProtobuf(request.body.at, request.body.length, decoded.clear())
-    if (status == DECODE_OK) return new Span(decoded.at, decoded.length)
-    if (status != DECODE_UNSUPPORTED) {
-      failBadRequest(call.resource.kind + ' in version "' + call.resource.version + '" cannot be handled as a ' + call.resource.kind + ': proto: illegal wireType or length')
-      return null
-    }
+    if (status == PROTOBUF_OK) return new Span(decoded.at, decoded.length)
+    const kind = call.resource.kind
+    if (status == PROTOBUF_TOO_LARGE) failTooLarge(MAX_BODY_BYTES)
+    else if (status == PROTOBUF_UNKNOWN_KIND) failBadRequest('no kind of this protobuf message is registered here')
+    else failBadRequest(kind + ' in version "' + call.resource.version + '" cannot be handled as a ' + kind + ': proto: the message is malformed')
+    return null
   }
   fail(415, 'UnsupportedMediaType', 'the body of the request was in an unknown format - accepted media types include: application/json, application/vnd.kubernetes.protobuf')
   return null
