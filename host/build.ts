@@ -85,9 +85,7 @@ async function buildAll(): Promise<void> {
     const text = files([`${folder}/*.wat`])[0]
     // What a workload may import (test/imports.test.ts), and itself
     const inputs = files(['assembly/{abi,codec,mem,sdk}/**/*.ts', `${folder}/**/*.{ts,wat,json}`, 'host/build.ts'])
-    await step(output, inputs, () =>
-      text === undefined ? compileWorkload(folder, output) : assemble(text, output),
-    )
+    await step(output, inputs, () => (text === undefined ? compileWorkload(folder, output) : assemble(text, output)))
   }
   const sources = files(['host/**/*.ts', 'assembly/abi/*.ts', 'package.json'])
   for (const [output, { entry, format }] of Object.entries(BUNDLES))
