@@ -13,6 +13,7 @@ export type CoreExports = {
   _start(): void
   allocate(bytes: number): number
   release(at: number, bytes: number): void
+  erase(at: number, bytes: number): void
   aesGcmInit(state: number, key: number): void
   aesGcmSeal(
     state: number,
@@ -125,7 +126,8 @@ export async function readCore(build: Build = chooseBuild()): Promise<Uint8Array
 
 export function instantiateCore(bytes: Uint8Array): CoreExports {
   const { exports } = instantiateSync(bytes as Uint8Array<ArrayBuffer>, {})
-  const core = exports as unknown as CoreExports
+  // A copy, whose properties the engine finds faster than a module's own exports
+  const core = { ...exports } as unknown as CoreExports
   // The start section is an export, so that nothing runs before it is called for.
   core._start()
   return core
