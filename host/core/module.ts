@@ -116,7 +116,9 @@ export function chooseBuild(): Build {
 
 /** A build's bytes, from beside this file. */
 export async function readCore(build: Build = chooseBuild()): Promise<Uint8Array> {
-  const url = new URL(build === 'relaxed' ? './core-relaxed.wasm' : './core.wasm', import.meta.url)
+  // Two literals: bundlers find files by them.
+  const url =
+    build === 'relaxed' ? new URL('./core-relaxed.wasm', import.meta.url) : new URL('./core.wasm', import.meta.url)
   if (url.protocol === 'file:') {
     const { readFile } = await import('node:fs/promises')
     return readFile(url)
