@@ -18,13 +18,15 @@ export type NitroProcess = {
 }
 
 /** Port, 0 for any; the oldest document that keys are released on, in seconds, or null. */
-export type KmsOptions = { port: number; maxDocumentAge: number | null }
+export type KmsOptions = { port: number; maxDocumentAge: number | null; storeSocket?: string }
 export type NitroOptions = {
   folder: DataFolder
   port: number
   origins: string[]
   kms?: KmsOptions
   clock?: ClockSetting
+  /** What keeps the stores: host/parent/store/settings.ts. */
+  store?: unknown
   onEvent(event: NitroEvent): void
 }
 
@@ -71,6 +73,7 @@ export async function startNitro(options: NitroOptions): Promise<NitroProcess> {
     kms: options.kms ?? { port: 0, maxDocumentAge: MAX_DOCUMENT_AGE },
     kernel,
     clock: options.clock,
+    store: options.store,
   }
   child.stdin?.write(`${JSON.stringify(settings)}\n`)
   const exited = new Promise<number>((resolve) => child.once('close', (code) => resolve(code ?? 1)))

@@ -103,6 +103,9 @@ export class Host {
       case 'late':
         this.#watchdog.late(message.slot, message.waitedMs)
         return
+      case 'trouble':
+        this.#options.onEvent({ event: 'store-trouble', message: message.reason.slice(0, 500) })
+        return
       default:
         return
     }
@@ -196,6 +199,13 @@ export class Host {
       limitDataOf(slot.pid, PROCESS_DATA_BYTES + parameters.memoryMiB * MIB)
       this.#registry.add(enclave)
       this.#follow(enclave)
+      // Before the kernel is there to ask for it
+      if (launch.grant.kmsKey !== null)
+        this.#parent.tell({
+          type: 'store',
+          slot: slot.number,
+          storeId: new Uint8Array(Buffer.from(launch.grant.storeId, 'hex')),
+        })
       await slot.launch(launch.record)
     } catch (error) {
       slot.kill()

@@ -20,6 +20,10 @@ export type ParentSettings = {
   origins: string[]
   hosts: string[]
   stepDeadlineMs: number
+  /** Where the KMS answers for stores; empty where it does not. */
+  kmsSocket: string
+  /** What keeps the stores, in JSON: the parent's to understand. */
+  store: string
 }
 
 export class ParentLink {
@@ -75,6 +79,8 @@ export class ParentLink {
       origins: settings.origins,
       hosts: settings.hosts,
       stepDeadlineMs: settings.stepDeadlineMs,
+      kmsSocket: settings.kmsSocket,
+      store: settings.store,
     })
     return port
   }
