@@ -8,6 +8,7 @@ import { PHASE_MEASURED, PHASE_OPENING } from '../../assembly/abi/phase.ts'
 import {
   CONTROL_EPITAPH,
   CONTROL_LAUNCH,
+  CONTROL_OPENING,
   CONTROL_READY,
   CONTROL_REHEARSE,
   CONTROL_REHEARSED,
@@ -27,6 +28,9 @@ const NOTICE_CLOSED = 1
 const NOTICE_ATTESTED = 2
 const NOTICE_TICK = 3
 const COUNTERS = 6
+/** Of the epitaph: how many records there are. */
+const COUNTER_RECORDS = 2
+const OPENING_MS = 1000
 
 // Monotone; its start says nothing.
 const nowMs = () => performance.now()
@@ -65,6 +69,7 @@ function serve(): void {
   const parent = new ParentReader(READ_BYTES)
   let workload: Workload | undefined
   let announced = false
+  const opening = new Opening(kernel)
   flush(kernel)
   for (;;) {
     // Measured, and the store open where there is one: now, or once an owner has accepted what lies there.
@@ -73,7 +78,8 @@ function serve(): void {
       workload.start()
       kernel.check(exports.workloadReady())
     }
-    if (!announced && exports.phase() !== PHASE_OPENING) {
+    if (!announced && exports.phase() === PHASE_OPENING) opening.report(nowMs())
+    else if (!announced) {
       writeControl(CONTROL_SERVING, new Uint8Array(0))
       announced = true
     }
@@ -85,6 +91,25 @@ function serve(): void {
     dispatch(kernel, workload)
     nsm.submit(nowMs)
     flush(kernel)
+  }
+}
+
+/** Tells nitro that a large store is on its way in: its bound is on standing still. */
+class Opening {
+  readonly #kernel: Kernel
+  #records = -1
+  #toldMs = Number.NEGATIVE_INFINITY
+
+  constructor(kernel: Kernel) {
+    this.#kernel = kernel
+  }
+
+  report(nowMs: number): void {
+    const records = this.#kernel.exports.counter(COUNTER_RECORDS)
+    if (records === this.#records || nowMs - this.#toldMs < OPENING_MS) return
+    this.#records = records
+    this.#toldMs = nowMs
+    writeControl(CONTROL_OPENING, new Uint8Array(0))
   }
 }
 

@@ -13,6 +13,7 @@ import { prepareLaunch } from './launch.ts'
 import { Signer } from './nsm/signer.ts'
 import { ParentLink, type ParentSettings } from './parent-link.ts'
 import type { Pki } from './pki/pki.ts'
+import { describeEpitaph } from './pool/epitaph.ts'
 import { sameLayers } from './pool/isolation.ts'
 import { Pool } from './pool/pool.ts'
 import { Watchdog } from './pool/watchdog.ts'
@@ -242,7 +243,8 @@ export class Host {
       this.#signer.forget(enclave.moduleId)
       this.#options.pki.forget(enclave.moduleId)
       this.#parent.tell({ type: 'gone', slot: slot.number })
-      this.#options.onEvent({ event: 'ended', enclave: enclave.name, epitaph: epitaph ?? null, signal })
+      const reason = epitaph === undefined ? null : describeEpitaph(epitaph)
+      this.#options.onEvent({ event: 'ended', enclave: enclave.name, epitaph: epitaph ?? null, reason, signal })
     })
   }
 

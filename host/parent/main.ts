@@ -11,7 +11,6 @@ import { Gateway } from './gateway.ts'
 import { KmsRelay } from './kms-relay.ts'
 import { Slots } from './slots.ts'
 import { openEngine } from './store/open.ts'
-import { Stores } from './stores.ts'
 
 const CONTROL_FD = 3
 
@@ -26,9 +25,9 @@ async function handle(message: ToParent): Promise<void> {
     case 'configure': {
       const folder = dirname(message.enclavesSocket)
       // Before the process is confined: what it maps and loads for the store is open then.
-      const stores = new Stores(await openEngine(folder, message.store))
+      const engine = await openEngine(folder, message.store)
       const kms = new KmsRelay(message.kmsSocket)
-      await slots.listen(message.enclavesSocket, { stepDeadlineMs: message.stepDeadlineMs, stores, kms })
+      await slots.listen(message.enclavesSocket, { stepDeadlineMs: message.stepDeadlineMs, engine, kms })
       gateway = new Gateway(slots, admin, { origins: message.origins, hosts: message.hosts })
       const layers = confine(folder)
       const port = await gateway.listen(message.address, message.port)

@@ -16,7 +16,7 @@ import {
 } from '../../assembly/abi/wire.ts'
 import { type Frame, FrameReader } from '../wire/frame.ts'
 import { FrameBatch } from './frame-batch.ts'
-import { StoreFrames, type StoreFrameOptions } from './store-frames.ts'
+import { type StoreFrameOptions, StoreFrames } from './store-frames.ts'
 
 const EMPTY = new Uint8Array(0)
 /** A slot that stays silent is reported again at this pace, should nitro have found it merely starved of CPU. */
@@ -30,7 +30,7 @@ export type Peer = {
   resume(): void
 }
 
-type SlotOptions = Pick<StoreFrameOptions, 'stores' | 'kms' | 'onTrouble'> & {
+type SlotOptions = Pick<StoreFrameOptions, 'engine' | 'kms' | 'onTrouble'> & {
   stepDeadlineMs: number
   onLate(waitedMs: number): void
   onEnd(): void
@@ -58,10 +58,10 @@ export class Slot {
     this.#batch = new FrameBatch((bytes) => {
       if (!this.#ended && !socket.write(bytes)) this.#filled()
     })
-    const { stores, kms, onTrouble } = options
+    const { engine, kms, onTrouble } = options
     // What an enclave waits for does not count for its deadline: that runs from a frame to its acknowledgement.
     this.store = new StoreFrames({
-      stores,
+      engine,
       kms,
       onTrouble,
       send: (type, ticket, payload) => this.#write(type, ticket, payload),

@@ -9,7 +9,7 @@ import { createServer, type Socket } from 'node:net'
 import { DIAL_TOKEN_BYTES, type ToNitro } from '../wire/control.ts'
 import type { KmsRelay } from './kms-relay.ts'
 import { Slot } from './slot.ts'
-import type { Stores } from './stores.ts'
+import type { StoreEngine } from './store/engine.ts'
 
 /** A dial says who it is within this time. */
 const INTRODUCTION_MS = 2000
@@ -17,7 +17,7 @@ const INTRODUCTION_MS = 2000
 const TROUBLE_MS = 10_000
 
 /** What all slots share. */
-export type SlotsOptions = { stepDeadlineMs: number; stores: Stores; kms: KmsRelay }
+export type SlotsOptions = { stepDeadlineMs: number; engine: StoreEngine; kms: KmsRelay }
 
 export class Slots {
   readonly #tell: (message: ToNitro) => void

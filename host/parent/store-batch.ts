@@ -2,12 +2,7 @@
  * A commit as a kernel sends it (STORE-RECORDS.md): parts under one ticket, then the commit itself. Bounded by the limits of one commit, and parsed
  * once, here. Having one says nothing of what is in it: records and head are sealed, and for the parent bytes.
  */
-import {
-  MAX_COMMIT_BYTES,
-  MAX_COMMIT_RECORDS,
-  MAX_TRANSACTION_BYTES,
-  MAX_WRITES,
-} from '../../assembly/abi/limits.ts'
+import { MAX_COMMIT_BYTES, MAX_COMMIT_RECORDS, MAX_TRANSACTION_BYTES, MAX_WRITES } from '../../assembly/abi/limits.ts'
 import { HEAD_HASH_BYTES, STORE_ID_BYTES } from '../../assembly/abi/store.ts'
 import type { Change, Kept } from './store/engine.ts'
 

@@ -17,14 +17,15 @@ import {
 } from '../../assembly/abi/wire.ts'
 import type { Frame } from '../wire/frame.ts'
 import { type KmsRelay, refusedNow } from './kms-relay.ts'
-import type { Kept } from './store/engine.ts'
+import type { CommitLimits, Kept, StoreEngine } from './store/engine.ts'
 import { parseCommit, StoreBatch } from './store-batch.ts'
-import type { Stores } from './stores.ts'
 
 /** Frames that wait for nitro's word on which store this is: it is on its way before the enclave has its launch. */
 const MAX_EARLY = 4
 /** Questions to the KMS that one slot may have open: a kernel waits for one, and may have given up a few. */
 const MAX_ASKED = 4
+/** What head and wrapping take beside the records of a commit: a few hundred bytes, and 288 at most. */
+const HEAD_ROOM_BYTES = 4096
 const STATUS_NONE = 0
 const STATUS_STORED = 1
 const STATUS_UNKNOWN = 2
@@ -32,7 +33,7 @@ const DURABLE = 0
 const NOT_KNOWN = 1
 
 export type StoreFrameOptions = {
-  stores: Stores
+  engine: StoreEngine
   kms: KmsRelay
   send(type: number, ticket: number, payload: Uint8Array): void
   /** Fulfilled when the enclave has taken what was sent. */
@@ -75,7 +76,10 @@ export class StoreFrames {
     }
     const { type, id, payload } = frame
     // Parts and their commit come in a row
-    if (this.#batch !== undefined && (this.#batch.ticket !== id || type < RELAY_STORE_PART || type > RELAY_STORE_COMMIT))
+    if (
+      this.#batch !== undefined &&
+      (this.#batch.ticket !== id || type < RELAY_STORE_PART || type > RELAY_STORE_COMMIT)
+    )
       throw new RangeError(`frame ${type} of ticket ${id} in the middle of batch ${this.#batch.ticket}`)
     switch (type) {
       case RELAY_STORE_HEAD:
@@ -102,13 +106,13 @@ export class StoreFrames {
   }
 
   async #head(ticket: number, store: string): Promise<void> {
-    this.#send(RELAY_STORE_HEAD_IS, ticket, await this.#stored(() => this.#options.stores.head(store)))
+    this.#send(RELAY_STORE_HEAD_IS, ticket, await this.#stored(() => this.#options.engine.head(store)))
   }
 
   async #load(ticket: number, store: string): Promise<void> {
     this.#loading = ticket
     const stored = await this.#stored(() =>
-      this.#options.stores.load(store, async (records) => {
+      this.#options.engine.load(store, async (records) => {
         for (const payload of recordFrames(records)) {
           if (this.#loading !== ticket) throw new GivenUp()
           this.#send(RELAY_STORE_RECORDS, ticket, payload)
@@ -126,8 +130,11 @@ export class StoreFrames {
     const store = this.#ours(commit.storeId)
     const changes = this.#batch?.changes() ?? []
     this.#batch = undefined
-    this.#options.stores.commit(store, commit.expected, commit.next, changes).then(
-      (durable) => this.#send(RELAY_STORE_COMMITTED, ticket, Uint8Array.of(durable ? DURABLE : NOT_KNOWN)),
+    this.#options.engine.commit(store, commit.expected, commit.next, changes).then(
+      (outcome) => {
+        const status = outcome === 'durable' ? DURABLE : NOT_KNOWN
+        this.#send(RELAY_STORE_COMMITTED, ticket, Uint8Array.of(status))
+      },
       (error) => {
         this.#options.onTrouble(error)
         this.#send(RELAY_STORE_COMMITTED, ticket, Uint8Array.of(NOT_KNOWN))
@@ -155,10 +162,12 @@ export class StoreFrames {
   }
 
   async #stored(read: () => Promise<Kept | undefined>): Promise<Uint8Array> {
-    const { limits } = this.#options.stores
+    const { limits } = this.#options.engine
     try {
       const kept = await read()
-      return kept === undefined ? stored(STATUS_NONE, limits, []) : stored(STATUS_STORED, limits, [kept.meta, kept.head])
+      return kept === undefined
+        ? stored(STATUS_NONE, limits, [])
+        : stored(STATUS_STORED, limits, [kept.meta, kept.head])
     } catch (error) {
       if (!(error instanceof GivenUp)) this.#options.onTrouble(error)
       return stored(STATUS_UNKNOWN, limits, [])
@@ -170,11 +179,11 @@ export class StoreFrames {
 class GivenUp extends Error {}
 
 // u8 status ‖ u32 records ‖ u32 bytes, and what is kept, each with its length
-function stored(status: number, limits: { records: number; bytes: number }, parts: Uint8Array[]): Uint8Array {
+function stored(status: number, limits: CommitLimits, parts: Uint8Array[]): Uint8Array {
   const bytes = Buffer.alloc(9 + parts.reduce((sum, part) => sum + 4 + part.length, 0))
   bytes[0] = status
   bytes.writeUInt32BE(limits.records, 1)
-  bytes.writeUInt32BE(limits.bytes, 5)
+  bytes.writeUInt32BE(limits.bytes - HEAD_ROOM_BYTES, 5)
   let at = 9
   for (const part of parts) {
     bytes.writeUInt32BE(part.length, at)

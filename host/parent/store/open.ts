@@ -21,7 +21,8 @@ class MemoryEngine implements StoreEngine {
   async commit(store: string, expected: Uint8Array | undefined, next: Kept, changes: Change[]) {
     const found = this.stores.get(store)
     const hash = found === undefined ? undefined : createHash('sha256').update(found.kept.head).digest()
-    if (hash === undefined ? expected !== undefined : expected === undefined || !hash.equals(expected)) return 'conflict'
+    if (hash === undefined ? expected !== undefined : expected === undefined || !hash.equals(expected))
+      return 'conflict'
     const records = new Map(found?.records)
     for (const { place, record } of changes) {
       if (record === undefined) records.delete(Buffer.from(place).toString('hex'))
