@@ -8,7 +8,6 @@ import { PHASE_MEASURED, PHASE_OPENING } from '../../assembly/abi/phase.ts'
 import {
   CONTROL_EPITAPH,
   CONTROL_LAUNCH,
-  CONTROL_OPENING,
   CONTROL_READY,
   CONTROL_REHEARSE,
   CONTROL_REHEARSED,
@@ -19,6 +18,7 @@ import { EnclaveFault, Kernel } from './kernel.ts'
 import { parseLaunch } from './launch.ts'
 import { lockDown } from './lockdown.ts'
 import { NsmPort } from './nsm-port.ts'
+import { Opening } from './opening.ts'
 import { rehearse } from './rehearsal.ts'
 import { Workload } from './workload.ts'
 
@@ -28,9 +28,6 @@ const NOTICE_CLOSED = 1
 const NOTICE_ATTESTED = 2
 const NOTICE_TICK = 3
 const COUNTERS = 6
-/** Of the epitaph: how many records there are. */
-const COUNTER_RECORDS = 2
-const OPENING_MS = 1000
 
 // Monotone; its start says nothing.
 const nowMs = () => performance.now()
@@ -91,25 +88,6 @@ function serve(): void {
     dispatch(kernel, workload)
     nsm.submit(nowMs)
     flush(kernel)
-  }
-}
-
-/** Tells nitro that a large store is on its way in: its bound is on standing still. */
-class Opening {
-  readonly #kernel: Kernel
-  #records = -1
-  #toldMs = Number.NEGATIVE_INFINITY
-
-  constructor(kernel: Kernel) {
-    this.#kernel = kernel
-  }
-
-  report(nowMs: number): void {
-    const records = this.#kernel.exports.counter(COUNTER_RECORDS)
-    if (records === this.#records || nowMs - this.#toldMs < OPENING_MS) return
-    this.#records = records
-    this.#toldMs = nowMs
-    writeControl(CONTROL_OPENING, new Uint8Array(0))
   }
 }
 

@@ -32,6 +32,8 @@ export type NitroSettings = {
   kms: { port: number; maxDocumentAge: number | null; storeSocket?: string }
   /** What keeps the stores, as the parent understands it; LMDB by default. */
   store?: unknown
+  /** Where the parent finds modules with native parts. */
+  modules: string
   /** File of the release's kernel.wasm. */
   kernel: string
   clock?: ClockSetting
@@ -104,6 +106,7 @@ async function start(settings: NitroSettings): Promise<void> {
       stepDeadlineMs: settings.stepDeadlineMs,
       kmsSocket: genesis.genesis.kmsKey === null ? '' : (settings.kms.storeSocket ?? folder.kmsSocket),
       store: JSON.stringify(settings.store ?? { engine: 'lmdb' }),
+      modules: settings.modules,
     },
     enclaveBundle: bundles.enclave,
     kernel: new Uint8Array(readFileSync(settings.kernel)),
