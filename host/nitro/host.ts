@@ -244,7 +244,14 @@ export class Host {
       this.#options.pki.forget(enclave.moduleId)
       this.#parent.tell({ type: 'gone', slot: slot.number })
       const reason = epitaph === undefined ? null : describeEpitaph(epitaph)
-      this.#options.onEvent({ event: 'ended', enclave: enclave.name, epitaph: epitaph ?? null, reason, signal })
+      this.#options.onEvent({
+        event: 'ended',
+        enclave: enclave.name,
+        pid: slot.pid,
+        epitaph: epitaph ?? null,
+        reason,
+        signal,
+      })
     })
   }
 

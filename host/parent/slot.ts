@@ -102,8 +102,9 @@ export class Slot {
     this.store.end()
     this.#socket.destroy()
     for (const peer of this.#peers.values()) peer.close(CLOSE_GONE)
-    this.#peers.clear()
+    // A peer that is paused would not see its own close answered, and linger until somebody's time is up.
     this.#drained()
+    this.#peers.clear()
     this.#options.onEnd()
   }
 

@@ -69,6 +69,7 @@ export class StoreFrames {
   /** @throws RangeError where the kernel breaks the protocol */
   receive(frame: Frame): void {
     if (this.#ended) return
+    if (frame.type < RELAY_STORE_HEAD || frame.type > RELAY_KMS) throw new RangeError(`frame type ${frame.type}`)
     if (this.#storeId === undefined) {
       if (this.#early.push({ ...frame, payload: frame.payload.slice() }) > MAX_EARLY)
         throw new RangeError('frames of a store before there is one')
