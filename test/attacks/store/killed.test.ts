@@ -24,14 +24,14 @@ const MAX_LOAD_MS = 150
 type Known = { sent: number; acknowledged: number }
 
 /** A value that shows when a part of it is of another: its number, filler of a length of its own, and a digest over both. */
-function valueOf(key: string, n: number): string {
+function contentOf(key: string, n: number): string {
   const body = `${key}|${n}|${'x'.repeat((n * 97) % 3000)}`
   return `${body}|${createHash('sha256').update(body).digest('hex')}`
 }
 
 function numberIn(key: string, value: string): number | undefined {
   const n = Number(value.split('|')[1])
-  return valueOf(key, n) === value ? n : undefined
+  return contentOf(key, n) === value ? n : undefined
 }
 
 t.setTimeout(60_000 + ROUNDS * 30_000)
@@ -88,7 +88,7 @@ async function write(
     known.set(key, state)
     state.sent++
     try {
-      const response = await enclave.request(`/v1/${key}`, { method: 'PUT', body: valueOf(key, state.sent) })
+      const response = await enclave.request(`/v1/${key}`, { method: 'PUT', body: contentOf(key, state.sent) })
       if (response.status !== 201 && response.status !== 204) throw new Error(`status ${response.status}`)
       state.acknowledged = state.sent
       totals.acknowledged++
