@@ -65,10 +65,10 @@ export class HostUnderTest {
     name: string,
     image: Uint8Array,
     memoryMiB = 64,
-    facts: { store?: boolean } = {},
+    facts: { store?: boolean; workloadName?: string } = {},
   ): Promise<RunInfo & { measurements: Measurements }> {
     const measurements = signedMeasurements(image)
-    const grant = await this.grant(name, measurements, name, facts)
+    const grant = await this.grant(name, measurements, facts.workloadName ?? name, facts)
     const info = await launchEnclave({ gateway: this.gateway, folder: this.folder }, image, grant, {
       name,
       memoryMiB,
@@ -85,7 +85,7 @@ export class HostUnderTest {
     facts: { store?: boolean } = {},
   ): Promise<Uint8Array> {
     return developmentGrant(this.folder, {
-      ...facts,
+      ...(facts.store !== undefined && { store: facts.store }),
       enclaveName: name,
       workloadName,
       releaseRule: { pcr8: measurements.PCR8 as string },
