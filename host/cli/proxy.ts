@@ -10,6 +10,7 @@ import { UsageError } from '../errors.ts'
 import type { DataFolder } from '../nitro/data-folder.ts'
 import { ownerKey, publicHex } from './development.ts'
 import { readText } from './files.ts'
+import { HeadTokenFile, readHeadToken } from './head-token.ts'
 import { findHost } from './running-host.ts'
 
 export type ProxyCommandOptions = { data: string; enclaveName: string; port: string; plain?: boolean; json?: boolean }
@@ -19,13 +20,24 @@ export async function proxy(options: ProxyCommandOptions): Promise<void> {
   const policy = customerPolicy(folder, options.enclaveName)
   const identity = await identityFromPem(readText(join(folder.customer, 'owner.key')))
   const url = `${gateway}/enclaves/${options.enclaveName}`
-  const session = new ReconnectingEnclave(() => connect(url, policy, identity))
+  const tokens = new HeadTokenFile(folder, options.enclaveName)
+  const session = new ReconnectingEnclave(async () => {
+    const headToken = readHeadToken(folder, options.enclaveName)
+    const enclave = await connect(url, headToken === undefined ? policy : { ...policy, headToken }, identity)
+    tokens.keep(enclave.headToken)
+    return enclave
+  })
   const first: Enclave = await session.enclave()
   const server = new ProxyServer({
     port: Number(options.port),
     tls: options.plain ? null : await proxyTls(folder.customer, Date.now()),
     credential: ProxyCredential.open(join(folder.customer, 'proxy.header')),
-    request: async (path, init) => (await session.enclave()).request(path, init as never),
+    request: async (path, init) => {
+      const enclave = await session.enclave()
+      const response = await enclave.request(path, init as never)
+      tokens.keep(enclave.headToken)
+      return response
+    },
   })
   const address = await server.listen()
   const appraised = first.evidence.appraisal
@@ -34,7 +46,10 @@ export async function proxy(options: ProxyCommandOptions): Promise<void> {
       `${JSON.stringify({ event: 'ready', url: address, moduleId: appraised.moduleId, pcrs: appraised.pcrs })}\n`,
     )
   else process.stdout.write(`proxy at ${address}\nappraised ${appraised.moduleId}, PCR0 ${appraised.pcrs[0]}\n`)
-  const stop = () => process.exit(0)
+  const stop = () => {
+    tokens.flush()
+    process.exit(0)
+  }
   process.on('SIGINT', stop)
   process.on('SIGTERM', stop)
   // Started by `up`: its end is ours, also when it was killed.
