@@ -246,6 +246,7 @@ program
   .requiredOption('--enclave-name <name>')
   .option('--port <port>', '0 for any', '7444')
   .option('--plain', 'http instead of https')
+  .option('--kubeconfig <file>', 'write a kubeconfig for this proxy')
   .option('--json', 'one JSON object a line on stdout')
   .addHelpText('after', examples('wasmclave proxy --enclave-name keyvalue --port 0 --json'))
   .action(proxy)

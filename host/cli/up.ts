@@ -173,6 +173,7 @@ function startProxy(folder: DataFolder, enclave: string, options: UpOptions): Pr
     options.proxyPort,
     '--json',
     ...(options.plain ? ['--plain'] : []),
+    ...(isKubernetes(options) ? ['--kubeconfig', kubeconfigOf(folder.customer)] : []),
   ]
   const child = spawn(
     process.execPath,
@@ -232,12 +233,16 @@ function show(
     '',
     'Try, in another terminal:',
     '',
-    `  ${curl} \\`,
-    `    -X PUT --data-binary 'top secret' ${proxy}/v1/hello`,
-    `  ${curl} \\`,
-    `    ${proxy}/v1/hello`,
-    `  ${curl} \\`,
-    `    -N '${proxy}/v1/?prefix=&watch'`,
+    ...(isKubernetes(options)
+      ? kubectlLines(options.data)
+      : [
+          `  ${curl} \\`,
+          `    -X PUT --data-binary 'top secret' ${proxy}/v1/hello`,
+          `  ${curl} \\`,
+          `    ${proxy}/v1/hello`,
+          `  ${curl} \\`,
+          `    -N '${proxy}/v1/?prefix=&watch'`,
+        ]),
     `  npx wasmclave attest --data ${options.data} --enclave-name ${info.EnclaveName} --output doc.cbor`,
     `  npx wasmclave verify doc.cbor --root ${options.data}/nitro-root.pem`,
     `  npx wasmclave kms create-key --data ${options.data} --alias alias/first`,
@@ -245,6 +250,18 @@ function show(
     'Ctrl-C stops it all.',
   ]
   process.stdout.write(`${lines.join('\n')}\n`)
+}
+
+const isKubernetes = (options: UpOptions): boolean => options.workload === 'kubernetes'
+const kubeconfigOf = (customer: string): string => join(customer, 'kubeconfig')
+
+function kubectlLines(data: string): string[] {
+  return [
+    `  export KUBECONFIG=${kubeconfigOf(join(data, 'customer'))}`,
+    '  kubectl create secret generic db --from-literal=password=correct-horse',
+    '  kubectl get secrets --watch',
+    '  kubectl describe secret db',
+  ]
 }
 
 /** What a development host's KMS keys rest on. */
