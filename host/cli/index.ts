@@ -40,7 +40,7 @@ program
   .option('--proxy-port <port>', 'port of the proxy, 0 for any', '7444')
   .option('--kms-port <port>', 'port of the KMS, 0 for any', '7445')
   .option('--kms-document-age <seconds>', 'how old evidence for the KMS may be, or leaf: as its certificate', '300')
-  .option('--workload <name>', 'what to launch: keyvalue, echo or hello', 'keyvalue')
+  .option('--workload <name>', 'what to launch: kubernetes, keyvalue, echo or hello', 'keyvalue')
   .option('--plain', 'http instead of https at the proxy')
   .option('--no-launch', 'start the host and launch nothing')
   .option('--clock <offset>', 'shift the clock of NSM and KMS: +4h, -90s, or frozen:2026-01-02T03:04:05Z')

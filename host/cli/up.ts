@@ -7,10 +7,11 @@ import { fileURLToPath } from 'node:url'
 import { connect, type Evidence, identityFromPem, readStoreHeads, type StoreHeads } from '../client/index.ts'
 import { errorCode, RefusedError } from '../errors.ts'
 import type { DataFolder } from '../nitro/data-folder.ts'
+import { parseDescription } from '../nitro/eif/build.ts'
 import { parseEif } from '../nitro/eif/format.ts'
 import { type Measurements, measureEif } from '../nitro/eif/measure.ts'
 import { parseSignature, signEif } from '../nitro/eif/signature.ts'
-import { buildImage } from './build-image.ts'
+import { buildImage, neededMemoryMiB } from './build-image.ts'
 import { clockWarning, parseClock } from './clock.ts'
 import {
   developmentGrant,
@@ -40,8 +41,6 @@ export type UpOptions = {
   launch: boolean
   clock?: string
 }
-
-const MEMORY_MIB = 64
 
 export async function up(options: UpOptions): Promise<void> {
   const clock = options.clock === undefined ? undefined : parseClock(options.clock, Date.now())
@@ -103,7 +102,9 @@ async function launchDefault(
   shifted: boolean,
 ): Promise<Launched> {
   const pipeline = pipelineFiles(folder)
-  const unsigned = buildImage(built(join('assembly/workloads', workload)))
+  const source = built(join('assembly/workloads', workload))
+  const unsigned = buildImage(source)
+  const { maxPages } = parseDescription(readText(join(source, 'enclave.json'))).memory
   const eif = signEif(unsigned, readText(pipeline.certificate), readText(pipeline.key))
   const parsed = parseEif(eif)
   const measurements = measureEif(parsed, parseSignature(parsed.signature as Uint8Array).certificate.raw)
@@ -112,7 +113,7 @@ async function launchDefault(
   writeFileSync(join(folder.customer, `${workload}.grant`), grant, { mode: 0o600 })
   const info = await launchEnclave({ gateway, folder }, eif, grant, {
     name: workload,
-    memoryMiB: MEMORY_MIB,
+    memoryMiB: neededMemoryMiB(eif.length, maxPages),
     cpuCount: 1,
     cid: null,
   })
