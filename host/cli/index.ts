@@ -13,6 +13,7 @@ import { host } from './host.ts'
 import { addKmsVerbs } from './kms.ts'
 import { explain, failWith } from './output.ts'
 import { proxy } from './proxy.ts'
+import { addStoreVerbs } from './store.ts'
 import { up } from './up.ts'
 import { verify } from './verify.ts'
 
@@ -287,5 +288,6 @@ program
   .action(bench)
 
 addKmsVerbs(program)
+addStoreVerbs(program)
 
 program.parseAsync().catch(failWith)

@@ -11,6 +11,7 @@ import { UsageError } from '../errors.ts'
 import type { DataFolder } from '../nitro/data-folder.ts'
 import { ownerKey, publicHex } from './development.ts'
 import { readText } from './files.ts'
+import { HeadTokenFile, readHeadToken } from './head-token.ts'
 import { findHost } from './running-host.ts'
 
 export type ProxyCommandOptions = {
@@ -27,18 +28,23 @@ export async function proxy(options: ProxyCommandOptions): Promise<void> {
   const { folder } = findHost(options.data)
   const identity = await identityFromPem(readText(join(folder.customer, 'owner.key')))
   const say = (line: string) => void (options.json ? process.stderr : process.stdout).write(`${line}\n`)
+  const tokens = new HeadTokenFile(folder, options.enclaveName)
   let appraisals = 0
   const sessions = new Sessions({
     // Asked anew each time: a host that started again has another port, and an owner may have written down another image.
     connect: () => {
       const { gateway } = findHost(options.data)
+      const policy = customerPolicy(folder, options.enclaveName)
+      const headToken = readHeadToken(folder, options.enclaveName)
       return connect(
         `${gateway}/enclaves/${options.enclaveName}`,
-        customerPolicy(folder, options.enclaveName),
+        headToken === undefined ? policy : { ...policy, headToken },
         identity,
       )
     },
-    appraised: ({ evidence: { appraisal } }) => {
+    answered: ({ headToken }) => tokens.keep(headToken),
+    appraised: ({ headToken, evidence: { appraisal } }) => {
+      tokens.keep(headToken)
       if (appraisals++ > 0) say(`appraised again: ${appraisal.moduleId}, PCR0 ${appraisal.pcrs[0]}`)
     },
   })
@@ -59,7 +65,10 @@ export async function proxy(options: ProxyCommandOptions): Promise<void> {
       `${JSON.stringify({ event: 'ready', url: address, moduleId: appraisal.moduleId, pcrs: appraisal.pcrs })}\n`,
     )
   else say(`proxy at ${address}\nappraised ${appraisal.moduleId}, PCR0 ${appraisal.pcrs[0]}`)
-  const stop = () => process.exit(0)
+  const stop = () => {
+    tokens.flush()
+    process.exit(0)
+  }
   process.on('SIGINT', stop)
   process.on('SIGTERM', stop)
   // Started by `up`: its end is ours, also when it was killed.

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { connect, type Evidence, identityFromPem } from '../client/index.ts'
+import { connect, type Evidence, identityFromPem, readStoreHeads, type StoreHeads } from '../client/index.ts'
 import { errorCode, RefusedError } from '../errors.ts'
 import type { DataFolder } from '../nitro/data-folder.ts'
 import { parseDescription } from '../nitro/eif/build.ts'
@@ -13,12 +13,21 @@ import { type Measurements, measureEif } from '../nitro/eif/measure.ts'
 import { parseSignature, signEif } from '../nitro/eif/signature.ts'
 import { buildImage, neededMemoryMiB } from './build-image.ts'
 import { clockWarning, parseClock } from './clock.ts'
-import { developmentGrant, makeDevelopmentHost, ownerKey, pipelineFiles, publicHex } from './development.ts'
+import {
+  developmentGrant,
+  makeDevelopmentHost,
+  ownerKey,
+  pipelineFiles,
+  publicHex,
+  readGenesis,
+} from './development.ts'
 import { built, readText } from './files.ts'
+import { headTokenPath, readHeadToken, writeHeadToken } from './head-token.ts'
 import { documentAge } from './kms.ts'
 import { launchEnclave, type RunInfo } from './launch-enclave.ts'
 import { progress } from './output.ts'
 import { serveHost } from './serve.ts'
+import { describeHeads } from './store.ts'
 
 export type UpOptions = {
   data: string
@@ -38,6 +47,10 @@ export async function up(options: UpOptions): Promise<void> {
   const { folder, made } = makeDevelopmentHost(options.data)
   const say = options.json ? progress : (line: string) => void process.stdout.write(`${line}\n`)
   if (made) say(`Made development identities in ${folder.root} (whoever reads this folder is all of them).`)
+  if (readGenesis(folder).genesis.kmsKey === null)
+    say(
+      'This host was made before stores were kept: what its enclaves write ends with them. A new --data folder keeps it.',
+    )
   if (clock !== undefined) say(clockWarning(clock, !options.json && process.stdout.isTTY))
   const host = await serveHost(folder, {
     ...options,
@@ -58,6 +71,8 @@ export async function up(options: UpOptions): Promise<void> {
         host.onStop(served.stop)
         proxy = served.url
         host.announceProxy(proxy)
+        if (launched.heads?.stale)
+          for (const line of describeHeads(launched.info.EnclaveName, launched.heads)) progress(line)
         if (!options.json) show(folder, gateway, proxy, kms, launched, launched.evidence, options)
       }
     } else say(`gateway at ${gateway}`)
@@ -71,9 +86,11 @@ export async function up(options: UpOptions): Promise<void> {
 type Launched = {
   info: RunInfo
   measurements: Measurements
-  /** Missing where a shifted clock makes it of another time, which `refusal` says. */
+  /** Missing where a shifted clock makes it of another time, or the store is behind what was seen of it, which `refusal` says. */
   evidence: Evidence | undefined
   refusal: string
+  /** Missing without a store. */
+  heads: StoreHeads | undefined
   describe: Record<string, unknown>
 }
 
@@ -110,14 +127,23 @@ async function launchDefault(
   const identity = await identityFromPem(readText(join(folder.customer, 'owner.key')))
   let evidence: Evidence | undefined
   let refusal = ''
+  let heads: StoreHeads | undefined
+  const headToken = readHeadToken(folder, info.EnclaveName)
   try {
-    const enclave = await connect(`${gateway}/enclaves/${info.EnclaveName}`, policy, identity)
+    const url = `${gateway}/enclaves/${info.EnclaveName}`
+    const enclave = await connect(url, headToken === undefined ? policy : { ...policy, headToken }, identity)
     evidence = enclave.evidence
+    if (evidence.grant.kmsKey !== null) heads = await readStoreHeads(enclave)
+    if (enclave.headToken !== null && heads?.stale === false)
+      writeHeadToken(folder, info.EnclaveName, enclave.headToken)
     enclave.close()
   } catch (error) {
+    const code = errorCode(error)
     // The client's clock is true, and that is what a shifted one is for.
-    if (!shifted || errorCode(error) !== 'ERR_EVIDENCE_DATES') throw error
+    if (code !== 'ERR_HEAD_BEHIND' && (!shifted || code !== 'ERR_EVIDENCE_DATES')) throw error
     refusal = (error as Error).message
+    if (code === 'ERR_HEAD_BEHIND')
+      refusal += ` (${headTokenPath(folder, info.EnclaveName)}): see "wasmclave store heads"`
   }
   writeFileSync(join(folder.customer, `${workload}.pcrs.json`), JSON.stringify(measurements), { mode: 0o600 })
   return {
@@ -125,6 +151,7 @@ async function launchDefault(
     measurements,
     evidence,
     refusal,
+    heads,
     describe: {
       EnclaveName: info.EnclaveName,
       EnclaveID: info.EnclaveID,
