@@ -45,7 +45,7 @@ async function objects(library: Library, core: CoreApi, tally: Tally): Promise<v
     await core.patchNamespacedConfigMap({ namespace, name: 'a', body: patch }, type)
   }
   const read = await core.readNamespacedConfigMap({ namespace, name: 'a' })
-  tally.equal(read.data, { k: '2', m: '3', s: '4', j: '5' }, SUITE, 'patches in three ways')
+  tally.equal(read.data, { j: '5', k: '2', m: '3', s: '4' }, SUITE, 'patches in three ways')
   const secret = await core.createNamespacedSecret({
     namespace,
     body: { metadata: { generateName: 's-' }, stringData: { a: 'b' } },

@@ -48,7 +48,7 @@ async function create(kubectl: Kubectl): Promise<void> {
   await kubectl.expect('create configmap c --from-literal=a=1', { out: 'configmap/c created\n' })
   await kubectl.expect('create configmap c --from-literal=a=1', {
     exit: 1,
-    err: /\(AlreadyExists\): configmaps "c" already exists/,
+    err: /configmaps "c" already exists/,
   })
   await kubectl.expect('create secret generic s --from-literal=user=admin --from-literal=empty=', {
     out: 'secret/s created\n',
@@ -119,7 +119,7 @@ async function change(kubectl: Kubectl): Promise<void> {
   await kubectl.expect('label configmap c tier=front', { out: /^configmap\/c labeled\n/ })
   await kubectl.expect('label configmap c tier=back', { exit: 1, err: /'tier' already has a value \(front\)/ })
   await kubectl.expect('label configmap c tier=back --overwrite', { out: /^configmap\/c labeled\n/ })
-  await kubectl.expect('annotate configmap c note=hello', { out: /^configmap\/c annotated\n/ })
+  await kubectl.expect('annotate configmap c note=hello', { out: /^configmap\/c annotated?\n/ })
   const editor = kubectl.file('editor.sh', `#!/bin/sh\nsed -i 's/^  d: "2"/  d: edited/' "$1"\n`)
   await kubectl.expect('edit configmap c', { out: 'configmap/c edited\n' }, [], { KUBE_EDITOR: editor })
   await data('{"c":"3","d":"edited"}')
@@ -194,7 +194,7 @@ async function watch(kubectl: Kubectl): Promise<void> {
   await sleep(2000)
   await kubectl.expect('create configmap w1', { out: 'configmap/w1 created\n' })
   await kubectl.expect('label configmap w1 watched=yes', { out: /labeled/ })
-  await kubectl.expect('annotate configmap w1 x=y', { out: /annotated/ })
+  await kubectl.expect('annotate configmap w1 x=y', { out: /annotated?/ })
   await kubectl.expect('label configmap w1 watched-', { out: /unlabeled|labeled/ })
   const { out } = await watching
   const seen = out
@@ -223,7 +223,7 @@ async function remove(kubectl: Kubectl): Promise<void> {
   const gone = kubectl.expect('wait --for=delete configmap/w1 --timeout=20s', {
     out: /^(configmap\/w1 condition met\n)?$/,
   })
-  await sleep(500)
+  await sleep(1500)
   await kubectl.expect('delete configmap w1', { out: /^configmap "w1" deleted/ })
   await gone
   await kubectl.expect('delete configmap w1', { exit: 1, err: /\(NotFound\): configmaps "w1" not found/ })
@@ -233,10 +233,13 @@ async function remove(kubectl: Kubectl): Promise<void> {
     '-p',
     '{"metadata":{"finalizers":["example.com/hold"]}}',
   ])
-  await kubectl.expect('delete configmap held --wait=false', { out: /^configmap "held" deleted/ })
+  const deleting = kubectl.expect('delete configmap held --wait=true --timeout=50s', {
+    out: /^configmap "held" deleted/,
+  })
+  const deletion = 'get configmap held -o jsonpath={.metadata.deletionTimestamp}'
+  for (let i = 0; i < 60 && (await kubectl.run(`-n ${namespace} ${deletion}`)).out === ''; i++) await sleep(200)
   await kubectl.expect('get configmap held -o jsonpath={.metadata.finalizers}', { out: '["example.com/hold"]' })
-  const deleting = kubectl.expect('delete configmap held --wait=true --timeout=20s', { out: /deleted/ })
-  await sleep(500)
+  await kubectl.expect('delete configmap held --wait=false', { out: /^configmap "held" deleted/ })
   await kubectl.expect('patch configmap held --type=json', { out: /patched/ }, [
     '-p',
     '[{"op":"remove","path":"/metadata/finalizers"}]',
