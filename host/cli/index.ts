@@ -12,6 +12,7 @@ import { host } from './host.ts'
 import { addKmsVerbs } from './kms.ts'
 import { explain, failWith } from './output.ts'
 import { proxy } from './proxy.ts'
+import { addReleaseVerbs } from './release.ts'
 import { up } from './up.ts'
 import { verify } from './verify.ts'
 
@@ -265,5 +266,6 @@ program
   .action(bench)
 
 addKmsVerbs(program)
+addReleaseVerbs(program)
 
 program.parseAsync().catch(failWith)
