@@ -61,6 +61,7 @@ export class Children {
         clock: 'host',
         development: true,
       },
+      logged: { index: 1, checkpoint: '' },
       now: new Date(),
     })
     const parent = await new ParentUnderTest().start()
@@ -86,7 +87,7 @@ export class Children {
 
   /** Fulfils when the workload serves. */
   async boot(slot: Slot): Promise<void> {
-    const facts = { name: 'bench', moduleId: this.#moduleId, cid: 16, cpuIds: [0], memoryMiB: MEMORY_MIB }
+    const facts = { name: 'bench', moduleId: this.#moduleId, cid: 16, cpuIds: [0], memoryMiB: MEMORY_MIB, startedMs: 0 }
     const services = { pki: this.#pki, signer: new Signer(), now: Date.now, nudge: () => {} }
     new Enclave(facts, this.#launch, slot, services)
     await slot.launch(this.#launch.record)

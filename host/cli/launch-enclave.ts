@@ -30,5 +30,5 @@ export async function launchEnclave(
     eifBytes: eif.length,
     grantChain: Buffer.from(grantChain).toString('base64url'),
   }
-  return (await adminRequest(host, { action: 'run-enclave', parameters }, eif)) as RunInfo
+  return (await adminRequest(host, { action: 'run-enclave', parameters }, eif)) as unknown as RunInfo
 }

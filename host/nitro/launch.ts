@@ -31,6 +31,7 @@ const MIN_MEMORY_MIB = 64
 /** Everything that was judged of an image, and what its enclave starts with. */
 export type PreparedLaunch = {
   grant: LaunchGrant
+  firstOwner: string
   measurements: Measurements
   metadata: EifMetadata
   /** PCR0..8 as they are at boot, PCR16..18 as they must become: hex by index. */
@@ -49,6 +50,8 @@ export type LaunchInput = {
   genesis: Genesis
   genesisDigest: string
   boot: BootRecord
+  /** The launch's intent in the log, and a checkpoint that covers it. */
+  logged: { index: number; checkpoint: string }
   now: Date
 }
 
@@ -65,7 +68,7 @@ export async function prepareLaunch(input: LaunchInput): Promise<PreparedLaunch>
   const image = verifyManifests(eif)
   admitWorkload(image.workload, image.manifest)
   checkMemory(image.manifest.memory.maxPages, input.eif.length, input.memoryMiB)
-  const { newest: grant } = await verifyGrantChain(input.grantChain)
+  const { newest: grant, firstOwner } = await verifyGrantChain(input.grantChain)
   checkGrant(grant, input, image.manifest.workload.name, image.manifest.securityVersion, measurements)
   const admission: AdmissionRecord = {
     version: 1,
@@ -73,8 +76,8 @@ export async function prepareLaunch(input: LaunchInput): Promise<PreparedLaunch>
     securityVersion: image.manifest.securityVersion,
     policyDigest: input.genesisDigest,
     development: input.genesis.development,
-    logIndex: null,
-    checkpoint: null,
+    logIndex: input.logged.index,
+    checkpoint: input.logged.checkpoint,
   }
   const records = {
     grantChain: input.grantChain,
@@ -83,6 +86,7 @@ export async function prepareLaunch(input: LaunchInput): Promise<PreparedLaunch>
   }
   return {
     grant,
+    firstOwner,
     measurements,
     metadata: parseMetadata(eif.metadata),
     bootPcrs: {

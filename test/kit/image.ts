@@ -89,6 +89,7 @@ export class ImageUnderAttack {
         genesis: this.#genesis.genesis,
         genesisDigest: this.#genesis.digest,
         boot: BOOT,
+        logged: { index: 1, checkpoint: '' },
         now: new Date(),
       })
       return 'launches'
