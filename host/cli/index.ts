@@ -150,6 +150,7 @@ program
   .option('--enclave-cid <cid>')
   .option('--enclave-name <name>')
   .option('--launch-grant <file>', "the owner's grant; a development host signs one")
+  .option('--release <file>', "the pipeline's envelope; a development host releases what its own pipeline signed")
   .option('--config <json>', "nitro-cli's configuration file")
   .addOption(new Option('--debug-mode', 'refused'))
   .addOption(new Option('--attach-console', 'refused'))
