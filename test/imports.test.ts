@@ -21,7 +21,7 @@ const ARROWS: Record<string, string[]> = {
   'host/bench': ['host/core'],
   'host/wire': [],
   'host/verifier': ['host/wire'],
-  'host/log/proofs': [],
+  'host/log/proofs': ['host/wire'],
   'host/log': ['host/log/proofs', 'host/wire', 'host/disk'],
   'host/control': ['host/wire', 'host/log', 'host/log/proofs'],
   'host/nitro': [
@@ -46,6 +46,7 @@ const ARROWS: Record<string, string[]> = {
     'host/bench',
     'host/verifier',
     'host/log',
+    'host/log/proofs',
     'host/wire',
     'host/control',
     'host/nitro',

@@ -13,6 +13,7 @@ import { host } from './host.ts'
 import { addKmsVerbs } from './kms.ts'
 import { explain, failWith } from './output.ts'
 import { proxy } from './proxy.ts'
+import { addReleaseVerbs } from './release.ts'
 import { up } from './up.ts'
 import { verify } from './verify.ts'
 
@@ -150,6 +151,7 @@ program
   .option('--enclave-cid <cid>')
   .option('--enclave-name <name>')
   .option('--launch-grant <file>', "the owner's grant; a development host signs one")
+  .option('--release <file>', "the pipeline's envelope; a development host releases what its own pipeline signed")
   .option('--config <json>', "nitro-cli's configuration file")
   .addOption(new Option('--debug-mode', 'refused'))
   .addOption(new Option('--attach-console', 'refused'))
@@ -286,5 +288,6 @@ program
   .action(bench)
 
 addKmsVerbs(program)
+addReleaseVerbs(program)
 
 program.parseAsync().catch(failWith)

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { connect, type Evidence, identityFromPem } from '../client/index.ts'
+import type { Release } from '../control/releases/release.ts'
 import { errorCode, RefusedError } from '../errors.ts'
 import type { DataFolder } from '../nitro/data-folder.ts'
 import { parseEif } from '../nitro/eif/format.ts'
@@ -13,6 +14,7 @@ import { parseSignature, signEif } from '../nitro/eif/signature.ts'
 import { buildImage } from './build-image.ts'
 import { clockWarning, parseClock } from './clock.ts'
 import { developmentGrant, makeDevelopmentHost, ownerKey, pipelineFiles, publicHex } from './development.ts'
+import { developmentRelease } from './development-release.ts'
 import { built, readText } from './files.ts'
 import { documentAge } from './kms.ts'
 import { launchEnclave, type RunInfo } from './launch-enclave.ts'
@@ -72,6 +74,7 @@ export async function up(options: UpOptions): Promise<void> {
 type Launched = {
   info: RunInfo
   measurements: Measurements
+  release: Release | undefined
   /** Missing where a shifted clock makes it of another time, which `refusal` says. */
   evidence: Evidence | undefined
   refusal: string
@@ -93,12 +96,9 @@ async function launchDefault(
   const releaseRule = { pcr8: measurements.PCR8 as string }
   const grant = await developmentGrant(folder, { enclaveName: workload, workloadName: workload, releaseRule })
   writeFileSync(join(folder.customer, `${workload}.grant`), grant, { mode: 0o600 })
-  const info = await launchEnclave({ gateway, folder }, eif, grant, {
-    name: workload,
-    memoryMiB: MEMORY_MIB,
-    cpuCount: 1,
-    cid: null,
-  })
+  const released = await developmentRelease({ gateway, folder }, eif)
+  const options = { name: workload, memoryMiB: MEMORY_MIB, cpuCount: 1, cid: null }
+  const info = await launchEnclave({ gateway, folder }, eif, grant, options, released?.envelope)
   const policy = {
     root: readFileSync(folder.rootCertificate, 'utf8'),
     owner: publicHex(ownerKey(folder)),
@@ -122,6 +122,7 @@ async function launchDefault(
   return {
     info,
     measurements,
+    release: released?.release,
     evidence,
     refusal,
     describe: {
@@ -196,6 +197,7 @@ function show(
     ...register('PCR1', measurements.PCR1),
     ...register('PCR2', measurements.PCR2),
     ...register('PCR8', measurements.PCR8),
+    ...releaseLines(launched.release),
     ...listed('isolation', evidence.boot.isolation, (state) => state !== 'absent'),
     ...listed('absent', evidence.boot.isolation, (state) => state === 'absent'),
     '',
@@ -218,6 +220,17 @@ function show(
     'Ctrl-C stops it all.',
   ]
   process.stdout.write(`${lines.join('\n')}\n`)
+}
+
+/** What the pipeline said of the image, and who let it run. */
+function releaseLines(release: Release | undefined): string[] {
+  if (release === undefined) return []
+  const { version, tests, digest } = release
+  return [
+    ...register('release', digest),
+    `            version ${version}, ${tests.passedTests.length} tests passed, signed by the development pipeline,`,
+    '            rolled out by approver-1 and approver-2',
+  ]
 }
 
 /** What a development host's KMS keys rest on. */

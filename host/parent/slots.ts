@@ -46,6 +46,12 @@ export class Slots {
     this.#names.set(name, slot)
   }
 
+  /** Who asks for the name from now on finds nobody. */
+  drain(number: number): void {
+    const slot = this.#slots.get(number)
+    if (slot?.name !== undefined && this.#names.get(slot.name) === slot) this.#names.delete(slot.name)
+  }
+
   byName(name: string): Slot | undefined {
     return this.#names.get(name)
   }
