@@ -3,6 +3,7 @@ import type { Request } from '../control/actions.ts'
 import type { SignedGenesis } from '../control/genesis.ts'
 import { AdminPlane, type Context, type Done, describeError } from '../control/plane.ts'
 import { Readings } from '../control/readings.ts'
+import { RefusedError } from '../errors.ts'
 import { HOST } from '../log/proofs/entry.ts'
 import { type BootRecord, verifyGrantChain } from '../verifier/index.ts'
 import { encodeAnswer } from '../wire/admin.ts'
@@ -161,7 +162,13 @@ export class Host {
     switch (request.action) {
       case 'run-enclave': {
         const chain = Buffer.from(request.parameters.grantChain, 'base64url')
-        return (await verifyGrantChain(new Uint8Array(chain))).newest.enclaveName
+        const { enclaveName } = (await verifyGrantChain(new Uint8Array(chain))).newest
+        if (enclaveName === HOST)
+          throw new RefusedError(
+            'ERR_LAUNCH_NAME',
+            `${HOST} is what the log calls what concerns all: no enclave has this name`,
+          )
+        return enclaveName
       }
       case 'terminate-enclave': {
         const { parameters } = request
