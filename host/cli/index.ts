@@ -1,8 +1,10 @@
 /** The command line: nitro-cli's verbs with its flags, and wasmclave's own beside them. One file a verb or a family of verbs. */
 import { Command, Option } from 'commander'
 import { attest } from './attest.ts'
+import { audit } from './audit.ts'
 import { badDocuments } from './bad-documents.ts'
 import { bench } from './bench.ts'
+import { claims } from './claims.ts'
 import { doctor } from './doctor.ts'
 import { buildEnclave, describeImage, pcr, signEnclave } from './eif.ts'
 import { describeEnclaves, console as refuseConsole, runEnclave, terminateEnclave } from './enclaves.ts'
@@ -186,6 +188,22 @@ program
   .action(terminateEnclave)
 
 program
+  .command('audit')
+  .description('what was asked of your enclave and its host, by whom, and what came of it: every entry proven')
+  .option(...DATA)
+  .option('--enclave-name <name>', 'required; host alone for what concerns all')
+  .option('--launch-grant <file>', 'your grant, which names the log; DIR/customer/NAME.grant by default')
+  .option('--owner-key <file>', 'who asks; DIR/customer/owner.key by default')
+  .option('--auditor', "ask as the development host's auditor")
+  .option('--follow', 'go on, with what comes')
+  .option('--json', 'one JSON object a line')
+  .addHelpText(
+    'after',
+    examples('wasmclave audit --enclave-name keyvalue', 'wasmclave audit --enclave-name keyvalue --follow --json'),
+  )
+  .action(audit)
+
+program
   .command('console')
   .description('refused: enclaves have none')
   .option(...DATA)
@@ -249,6 +267,26 @@ program
   .option('--json', 'one JSON object a line on stdout')
   .addHelpText('after', examples('wasmclave proxy --enclave-name keyvalue --port 0 --json'))
   .action(proxy)
+
+program
+  .command('claims')
+  .description('try to falsify the eight statements of zero operator access, on a live host')
+  .option('--data <dir>', 'data folder of a running host; without it, one is started for the inquiry')
+  .option('--enclave-name <name>', 'where the canary is planted; the workload by default')
+  .option('--workload <name>', 'what a host of its own runs', 'keyvalue')
+  .option('--only <numbers...>', 'these statements alone')
+  .option('--verbose', 'each attempt as it is made')
+  .option('--json', 'the findings, for programs')
+  .option('--html <file>', 'a report with the evidence, such as one hands to an auditor')
+  .addHelpText(
+    'after',
+    examples(
+      'wasmclave claims',
+      'wasmclave claims --data .wasmclave --html claims.html',
+      'wasmclave claims --only 1 7',
+    ),
+  )
+  .action(claims)
 
 program
   .command('doctor')

@@ -74,8 +74,10 @@ export class Call {
       this.#requestAliases.set(alias.keyId, name)
       return this.keyById(alias.keyId)
     }
-    const keyId = reference.startsWith('arn:') ? name.replace(/^key\//, '') : name
-    if (!UUID.test(keyId)) throw new Fault('NotFoundException', `Invalid keyId '${reference}'`)
+    const isArn = reference.startsWith('arn:')
+    const keyId = isArn ? name.slice('key/'.length) : name
+    if (!UUID.test(keyId) || (isArn && !name.startsWith('key/')))
+      throw new Fault('NotFoundException', `Invalid keyId '${reference}'`)
     return this.keyById(keyId)
   }
 

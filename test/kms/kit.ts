@@ -3,7 +3,7 @@ import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { KMSClient } from '@aws-sdk/client-kms'
+import { CreateKeyCommand, type CreateKeyCommandInput, KMSClient } from '@aws-sdk/client-kms'
 import { ACCOUNT } from '../../host/kms/account.ts'
 import { AuditTrail, type TrailLimits } from '../../host/kms/audit/trail.ts'
 import { type Credential, makeCredentials, parseCredentials } from '../../host/kms/http/credentials.ts'
@@ -77,6 +77,13 @@ export class KmsUnderTest {
     return [store, trail, kms, new KmsServer(kms, this.credentials)]
   }
 
+  /** From here on no event can be written, as on a disk that is full. */
+  breakTrail(): void {
+    this.#trail.append = () => {
+      throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' })
+    }
+  }
+
   /** As after a stop: everything from disk, at another port. */
   async restart(): Promise<void> {
     await this.#server.close()
@@ -111,6 +118,12 @@ export class KmsUnderTest {
     })
     this.#clients.push(client)
     return client
+  }
+
+  /** @returns its id */
+  async newKey(input: CreateKeyCommandInput = {}, principal = USER): Promise<string> {
+    const { KeyMetadata } = await this.client(principal).send(new CreateKeyCommand(input))
+    return KeyMetadata?.KeyId as string
   }
 
   /** A request as bytes, signed, for what the SDK would not send. */

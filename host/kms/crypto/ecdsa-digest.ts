@@ -3,7 +3,7 @@
  * nonce is OpenSSL's.
  * LIMIT: the arithmetic modulo n is BigInt's, whose time depends on its operands; nonce and key enter it only multiplied by a random blind.
  */
-import { createECDH, createPublicKey, type KeyObject, randomBytes } from 'node:crypto'
+import { createECDH, type KeyObject, randomBytes } from 'node:crypto'
 import { CURVES, type Curve, combine, invert, modulo } from './curves.ts'
 
 /** @param digest as long as the hash that goes with the curve @returns DER, as AWS gives it */
@@ -25,13 +25,13 @@ export function signDigest(digest: Uint8Array, key: KeyObject, curveName: string
   }
 }
 
-/** @param signature DER, and nothing else that reads like it */
+/** @param signature DER, and nothing else that reads like it @param key the public one */
 export function verifyDigest(digest: Uint8Array, signature: Uint8Array, key: KeyObject, curveName: string): boolean {
   const curve = CURVES[curveName] as Curve
   const { n } = curve
   const parsed = decode(Buffer.from(signature), n)
   if (parsed === undefined) return false
-  const { x, y } = createPublicKey(key).export({ format: 'jwk' })
+  const { x, y } = key.export({ format: 'jwk' })
   const q = { x: integer(Buffer.from(x as string, 'base64url')), y: integer(Buffer.from(y as string, 'base64url')) }
   const w = invert(parsed.s, n)
   const point = combine(curve, modulo(integer(digest) * w, n), modulo(parsed.r * w, n), q)
