@@ -8,7 +8,6 @@ import { join } from 'node:path'
 import { signApproval } from '../control/proposals/approval.ts'
 import { rollOutPayload } from '../control/proposals/payload.ts'
 import { openRelease, type Release, signRelease } from '../control/releases/release.ts'
-import { RefusedError } from '../errors.ts'
 import type { DataFolder } from '../nitro/data-folder.ts'
 import { certificateDigest, parseSignature } from '../nitro/eif/signature.ts'
 import { encodeCanonicalJson, type Json } from '../wire/canonical-json.ts'
@@ -76,9 +75,9 @@ function readOwnImage(folder: DataFolder, eif: Uint8Array): ReleaseImage | undef
     if (image.eif.signature === null) return undefined
     const signer = certificateDigest(parseSignature(image.eif.signature).certificate)
     return signer === certificateDigest(pipelineCertificate(folder)) ? image : undefined
-  } catch (error) {
-    if (error instanceof RefusedError) return undefined
-    throw error
+  } catch {
+    // Whatever is wrong with the image is the host's to say
+    return undefined
   }
 }
 

@@ -10,6 +10,7 @@ import { type ErrorCode, RefusedError, UnavailableError } from '../errors.ts'
 import { openCheckpoint } from '../log/proofs/checkpoint.ts'
 import { sha256 } from '../log/tree.ts'
 import { type DataFolder, dataFolder } from '../nitro/data-folder.ts'
+import { type Answered, object, parseAnswer } from '../wire/admin.ts'
 import type { Json } from '../wire/canonical-json.ts'
 import { printable } from '../wire/printable.ts'
 import { AdminConnection } from './admin-connection.ts'
@@ -67,13 +68,22 @@ export class AdminSession {
   readonly #key: KeyObject
   readonly #audience: Audience
 
-  constructor(host: Pick<RunningHost, 'gateway' | 'folder'>, { key, folder }: Signer) {
+  /** @param pinned log and genesis as an owner's grant names them; the genesis in the host's folder where there is none */
+  constructor(
+    host: Pick<RunningHost, 'gateway' | 'folder'>,
+    { key, folder }: Signer,
+    pinned?: { logKey: string | null; genesisDigest: string },
+  ) {
     const { genesis, digest } = readGenesis(host.folder)
-    if (genesis.logKey === null)
-      throw new RefusedError('ERR_LOG_KEY', `the genesis of ${host.folder.root} names no key of a log`)
+    const { logKey, genesisDigest } = pinned ?? { logKey: genesis.logKey, genesisDigest: digest }
+    if (logKey === null || genesisDigest !== digest)
+      throw new RefusedError(
+        'ERR_LOG_KEY',
+        `the host in ${host.folder.root} has genesis ${digest} and log ${genesis.logKey}, pinned are ${genesisDigest} and ${logKey}`,
+      )
     this.#key = key
     this.#audience = { genesis: digest, host: genesis.hostId }
-    this.log = logKeyOf(genesis.logKey, digest)
+    this.log = logKeyOf(logKey, digest)
     this.kept = new KeptCheckpoint(folder)
     this.connection = new AdminConnection(host.gateway)
   }
@@ -89,13 +99,24 @@ export class AdminSession {
     this.lastIndex = proven?.index
     if (proven !== undefined) this.kept.advance(this.log, proven.checkpoint)
     if ('result' in answered) return answered.result
-    const { code, message: why } = answered.error
-    throw new RefusedError(code as ErrorCode, printable(why, MAX_MESSAGE_CHARACTERS))
+    throw refusalOf(answered)
+  }
+
+  /** More of what a request has opened on this connection. @returns what came, which is believed nothing yet */
+  async read(query: Record<string, Json>): Promise<unknown> {
+    const message = object(await this.connection.call('read', { query: JSON.stringify(query) }))
+    if (message.error !== undefined) throw refusalOf(parseAnswer(message).answered)
+    return message.result
   }
 
   close(): void {
     this.connection.close()
   }
+}
+
+function refusalOf(answered: Answered): RefusedError {
+  const { code, message } = 'error' in answered ? answered.error : { code: 'ERR_ADMIN_ANSWER', message: 'no error' }
+  return new RefusedError(code as ErrorCode, printable(message, MAX_MESSAGE_CHARACTERS))
 }
 
 /**

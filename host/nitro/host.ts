@@ -4,6 +4,7 @@ import type { SignedGenesis } from '../control/genesis.ts'
 import { AdminPlane, type Context, type Done, describeError } from '../control/plane.ts'
 import { Deliberation, type DeliberationRequest } from '../control/proposals/deliberation.ts'
 import { Readings } from '../control/readings.ts'
+import { RefusedError } from '../errors.ts'
 import type { Logged } from '../log/log.ts'
 import { HOST } from '../log/proofs/entry.ts'
 import { type BootRecord, verifyGrantChain } from '../verifier/index.ts'
@@ -165,7 +166,13 @@ export class Host {
     switch (request.action) {
       case 'run-enclave': {
         const chain = Buffer.from(request.parameters.grantChain, 'base64url')
-        return (await verifyGrantChain(new Uint8Array(chain))).newest.enclaveName
+        const { enclaveName } = (await verifyGrantChain(new Uint8Array(chain))).newest
+        if (enclaveName === HOST)
+          throw new RefusedError(
+            'ERR_LAUNCH_NAME',
+            `${HOST} is what the log calls what concerns all: no enclave has this name`,
+          )
+        return enclaveName
       }
       case 'terminate-enclave': {
         const { parameters } = request
