@@ -53,6 +53,10 @@ export class KmsLink {
     this.#process.stdout?.setEncoding('utf8').on('data', (text: string) => this.#receive(text))
   }
 
+  get pid(): number {
+    return this.#process.pid as number
+  }
+
   /** Its stdin stays open from here on: its end is how the KMS learns of ours. @returns the port @throws FatalError, with the KMS's code */
   start(settings: KmsSettings): Promise<number> {
     const port = new Promise<number>((resolve, reject) => {

@@ -166,25 +166,28 @@ export type Attestation = {
   pki?: Pki
 }
 
+/** Whose root signs, and when. */
+export type Attesting = { readonly pki: Pki; readonly nowMs: number }
+
 /** An enclave: an RSA key that never leaves this object, and documents about it. */
 export class TestEnclave {
   readonly privateKey: KeyObject
   readonly spki: Buffer
-  readonly #kms: KmsUnderTest
+  readonly #host: Attesting
   readonly moduleId = `${HOST_ID}-enc018aa8b8e2285d13`
 
-  constructor(kms: KmsUnderTest, modulusLength = 2048) {
-    this.#kms = kms
+  constructor(host: Attesting, modulusLength = 2048) {
+    this.#host = host
     const pair = generateKeyPairSync('rsa', { modulusLength })
     this.privateKey = pair.privateKey
     this.spki = pair.publicKey.export({ format: 'der', type: 'spki' })
   }
 
   async document(facts: Attestation = {}): Promise<Uint8Array> {
-    const leaf = (facts.pki ?? this.#kms.pki).leaf(this.moduleId)
+    const leaf = (facts.pki ?? this.#host.pki).leaf(this.moduleId)
     const payload = documentPayload({
       moduleId: this.moduleId,
-      timestampMs: this.#kms.nowMs - (facts.ageMs ?? 0),
+      timestampMs: this.#host.nowMs - (facts.ageMs ?? 0),
       pcrs: new PcrBank(facts.pcrs ?? IMAGE).locked,
       certificate: leaf.certificate,
       cabundle: leaf.cabundle,

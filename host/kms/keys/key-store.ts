@@ -57,7 +57,7 @@ export class KeyStore {
 
   /** By name, ascending. */
   get aliases(): Alias[] {
-    return [...this.#aliases.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
+    return [...this.#aliases.values()].sort(byName)
   }
 
   alias(name: string): Alias | undefined {
@@ -65,7 +65,7 @@ export class KeyStore {
   }
 
   aliasesOf(keyId: string): Alias[] {
-    return this.aliases.filter((alias) => alias.keyId === keyId)
+    return [...this.#aliases.values()].filter((alias) => alias.keyId === keyId).sort(byName)
   }
 
   /** @throws Fault LimitExceededException */
@@ -148,4 +148,8 @@ export class KeyStore {
   #path(keyId: string): string {
     return join(this.#folder, `${keyId}.key`)
   }
+}
+
+function byName(a: Alias, b: Alias): number {
+  return a.name < b.name ? -1 : 1
 }
