@@ -148,30 +148,36 @@ function mutateJson(at: Json, random: Seeded): void {
   const names = Object.keys(at)
   const name = names.length === 0 ? 'KeyId' : random.pick(names)
   const value = at[name]
+  // By definition, as assigning to __proto__ would not add a field. A copy, as what is put in is mutated in its turn.
+  const put = (field: string, content: unknown) =>
+    Object.defineProperty(at, field, {
+      value: structuredClone(content),
+      enumerable: true,
+      configurable: true,
+      writable: true,
+    })
   switch (random.below(7)) {
     case 0:
       delete at[name]
       break
     case 1:
-      at[name] = random.pick(HOSTILE)
+      put(name, random.pick(HOSTILE))
       break
-    case 2: {
-      const [extra, content] = random.pick(EXTRA)
-      Object.defineProperty(at, extra, { value: content, enumerable: true, configurable: true, writable: true })
+    case 2:
+      put(...random.pick(EXTRA))
       break
-    }
     case 3:
       if (typeof value === 'object' && value !== null && !Array.isArray(value)) mutateJson(value as Json, random)
-      else if (typeof value === 'string') at[name] = mutateText(value, random)
+      else if (typeof value === 'string') put(name, mutateText(value, random))
       break
     case 4:
-      if (typeof value === 'string') at[name] = mutateBlob(value, random)
+      if (typeof value === 'string') put(name, mutateBlob(value, random))
       break
     case 5:
-      at[random.pick(names.length === 0 ? ['KeyId'] : names)] = value
+      put(random.pick(names.length === 0 ? ['KeyId'] : names), value)
       break
     default:
-      if (typeof value === 'number') at[name] = value + random.pick([-1, 1, -0.5, 1e6, -1e6])
+      if (typeof value === 'number') put(name, value + random.pick([-1, 1, -0.5, 1e6, -1e6]))
   }
 }
 
