@@ -14,7 +14,7 @@ import { KmsProcess } from './process.ts'
 
 const LANES = 8
 /** Requests in one write. */
-const PIPELINED = 32
+const PIPELINED = 100
 const MAX_RANDOM_BODY = 300
 const OPERATION_NAMES = [...OPERATIONS.keys()]
 const REPORT_MS = 30_000
@@ -107,8 +107,8 @@ function randomRequest(kms: KmsProcess, random: Seeded, odd: boolean): Uint8Arra
   if (!odd) return httpOf(request)
   switch (random.below(3)) {
     case 0:
-      // An end of headers, for which the endpoint would wait its time.
-      return Buffer.concat([body, Buffer.from('\r\n\r\n')])
+      // An end of headers, for which the endpoint would wait its time; line ends alone are no request yet.
+      return Buffer.concat([Buffer.from('?'), body, Buffer.from('\r\n\r\n')])
     case 1:
       return httpOf({ headers: { host: 'x', authorization: body.toString('latin1').replace(/[\r\n\0]/g, '') }, body })
     default:

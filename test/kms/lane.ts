@@ -20,13 +20,19 @@ export class Lane {
     return new Promise((resolve, reject) => {
       const replies: Reply[] = []
       let unread: Buffer = Buffer.alloc(0)
+      const tail = () =>
+        JSON.stringify(
+          Buffer.from(requests.at(-1) ?? [])
+            .toString('latin1')
+            .slice(0, 2000),
+        )
       const done = () => {
         clearTimeout(timer)
         socket.removeAllListeners()
         socket.on('error', () => {})
         resolve(replies)
       }
-      const timer = setTimeout(() => reject(new Error(`silent for ${SILENCE_MS} ms`)), SILENCE_MS)
+      const timer = setTimeout(() => reject(new Error(`silent for ${SILENCE_MS} ms after ${tail()}`)), SILENCE_MS)
       socket.on('data', (bytes: Buffer) => {
         unread = Buffer.concat([unread, bytes])
         for (let next = readReply(unread); next !== undefined; next = readReply(unread)) {
