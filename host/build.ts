@@ -31,6 +31,12 @@ const BUNDLES = {
   'dist/enclave.cjs': { entry: 'host/enclave/main.ts', format: 'cjs' },
 } as const
 
+/**
+ * What a bundle leaves outside: what `ws` works without, and lmdb, which finds its native part by its own place in node_modules. The
+ * parent's process wants --allow-addons for it, and --allow-fs-read for the node_modules folder in which it lies.
+ */
+const EXTERNAL = ['bufferutil', 'utf-8-validate', 'lmdb']
+
 /** kernel.wasm runs on the pinned Node alone, and always holds the relaxed core. */
 const MODULES = {
   'host/core/core.wasm': { entry: 'assembly/crypto/index.ts', target: 'core', relaxed: false },
@@ -224,7 +230,7 @@ async function bundle(entry: string, output: string, format: 'esm' | 'cjs'): Pro
   await build({
     input: join(ROOT, entry),
     platform: 'node',
-    external: (id) => id.startsWith('node:') || id === 'bufferutil' || id === 'utf-8-validate',
+    external: (id) => id.startsWith('node:') || EXTERNAL.includes(id),
     logLevel: 'warn',
     output: { file: join(ROOT, output), format, codeSplitting: false, comments: false },
   })

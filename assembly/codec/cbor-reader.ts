@@ -42,6 +42,11 @@ export class CborReader {
     if (this.head(MAJOR_MAP) != length) this.failed = true
   }
 
+  /** A map of at most `max` pairs. */
+  mapUpTo(max: u64): void {
+    if (this.head(MAJOR_MAP) > max) this.failed = true
+  }
+
   bytes(): void {
     this.string(MAJOR_BYTES)
   }

@@ -139,6 +139,15 @@ function hold(stream: Stream, flags: u32, head: usize, headLength: usize, body: 
   return STATUS_OK
 }
 
+/** Leaves the newest version whose fate is known, and the newest that was not written. */
+export function settled(): i32 {
+  if (denied()) return blame(FAULT_BAD_CALL)
+  result.clear()
+  store<u64>(result.grow(16), space.settled)
+  store<u64>(result.at, space.lost, 8)
+  return <i32>result.length
+}
+
 export function randomBytes(length: usize): i32 {
   if (denied()) return blame(FAULT_BAD_CALL)
   if (length > <usize>MAX_RANDOM_BYTES) return STATUS_TOO_LARGE

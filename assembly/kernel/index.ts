@@ -15,7 +15,7 @@ import { selfTest as knownAnswers } from '../crypto/self-test'
 import { load32 } from '../mem/bytes'
 import { beginBoot, bootAnswer } from './boot'
 import * as calls from './calls'
-import { advance, now } from './clock'
+import { advance, learnTime, now, timeOfDay } from './clock'
 import { collectWhenDue, countObjects } from './collection'
 import { nextGone, park, requests, takeRequest } from './dispatch'
 import { receiveEvidenceRequest, sendEvidence } from './evidence'
@@ -116,6 +116,7 @@ export function answer(number: u32, length: u32, nowMs: f64): i32 {
   if (waits.kind == WAITS_BOOT) return ended(bootAnswer(waits.id, inputs.at, length))
   const reader = new CborReader(inputs.at, inputs.at + length)
   const signed = readBytes(reader, 'Attestation', 'document')
+  if (signed) learnTime(reader.at, reader.length)
   if (waits.kind == WAITS_STORE) {
     // Nitro signs for this enclave, or the store stays closed
     if (!signed) return ended(fault(FAULT_NSM, BLAME_NITRO))
@@ -305,6 +306,15 @@ export function callStream(request: u32, data: usize, length: u32, end: i32): i3
 
 export function callNow(): i64 {
   return now
+}
+
+export function callTime(): i64 {
+  return timeOfDay()
+}
+
+/** Leaves u64 settled ‖ u64 lost. */
+export function callSettled(): i32 {
+  return calls.settled()
 }
 
 export function callRandom(length: u32): i32 {

@@ -22,6 +22,12 @@ export declare function stream(request: u32, data: usize, length: usize, end: i3
 @external("kernel", "now")
 export declare function now(): i64
 // @ts-ignore: decorator
+@external("kernel", "time")
+export declare function time(): i64
+// @ts-ignore: decorator
+@external("kernel", "settled")
+export declare function settled(out: usize): i32
+// @ts-ignore: decorator
 @external("kernel", "random")
 export declare function random(out: usize, length: usize): i32
 // @ts-ignore: decorator

@@ -2,6 +2,8 @@
 import { Span } from './span'
 
 const HEADER_BYTES: usize = 52
+const KEY_AT: usize = 20
+const KEY_BYTES: usize = 32
 
 export class Request {
   method: Span
@@ -12,6 +14,8 @@ export class Request {
   body: Span
   /** ROLE_OWNER or ROLE_USER, assembly/abi/channel.ts. */
   role: u32
+  /** The caller's Ed25519 key, 32 bytes. */
+  key: Span
   private headers: Span
 
   constructor(public id: u32, at: usize) {
@@ -20,6 +24,7 @@ export class Request {
     const headers = <usize>load<u32>(at, 8)
     const start = at + HEADER_BYTES
     this.role = load<u32>(at, 16)
+    this.key = new Span(at + KEY_AT, KEY_BYTES)
     this.method = new Span(start, method)
     const whole = new Span(start + method, path)
     const mark = whole.find(0x3f)

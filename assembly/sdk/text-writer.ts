@@ -26,6 +26,40 @@ export class TextWriter {
     return this
   }
 
+  byte(value: u8): this {
+    store<u8>(this.grow(1), value) // SAFETY: grow made the byte
+    return this
+  }
+
+  /** Bytes as they are. */
+  raw(from: usize, length: usize): this {
+    memory.copy(this.grow(length), from, length) // SAFETY: grow made `length` bytes
+    return this
+  }
+
+  span(bytes: Span): this {
+    return this.raw(bytes.at, bytes.length)
+  }
+
+  /** An unsigned number in decimal. */
+  number(value: u64): this {
+    let digits: usize = 1
+    for (let rest = value / 10; rest > 0; rest /= 10) digits++
+    const to = this.grow(digits) // SAFETY: as many bytes as digits
+    for (let i = digits; i > 0; i--, value /= 10) store<u8>(to + i - 1, 0x30 + <u8>(value % 10))
+    return this
+  }
+
+  /** Room for bytes that the caller writes. */
+  reserve(bytes: usize): usize {
+    return this.grow(bytes)
+  }
+
+  /** Gives back what is behind `length`. */
+  shorten(length: usize): void {
+    this.length = length
+  }
+
   /** Unreserved characters stay, RFC 3986 section 2.3; so a key can be put back into a path. */
   percentEncoded(bytes: Span): this {
     for (let i: usize = 0; i < bytes.length; i++) {

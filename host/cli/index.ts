@@ -3,6 +3,7 @@ import { Command, Option } from 'commander'
 import { attest } from './attest.ts'
 import { badDocuments } from './bad-documents.ts'
 import { bench } from './bench.ts'
+import { claims } from './claims.ts'
 import { doctor } from './doctor.ts'
 import { buildEnclave, describeImage, pcr, signEnclave } from './eif.ts'
 import { describeEnclaves, console as refuseConsole, runEnclave, terminateEnclave } from './enclaves.ts'
@@ -247,6 +248,26 @@ program
   .option('--json', 'one JSON object a line on stdout')
   .addHelpText('after', examples('wasmclave proxy --enclave-name keyvalue --port 0 --json'))
   .action(proxy)
+
+program
+  .command('claims')
+  .description('try to falsify the eight statements of zero operator access, on a live host')
+  .option('--data <dir>', 'data folder of a running host; without it, one is started for the inquiry')
+  .option('--enclave-name <name>', 'where the canary is planted; the workload by default')
+  .option('--workload <name>', 'what a host of its own runs', 'keyvalue')
+  .option('--only <numbers...>', 'these statements alone')
+  .option('--verbose', 'each attempt as it is made')
+  .option('--json', 'the findings, for programs')
+  .option('--html <file>', 'a report with the evidence, such as one hands to an auditor')
+  .addHelpText(
+    'after',
+    examples(
+      'wasmclave claims',
+      'wasmclave claims --data .wasmclave --html claims.html',
+      'wasmclave claims --only 1 7',
+    ),
+  )
+  .action(claims)
 
 program
   .command('doctor')

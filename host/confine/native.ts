@@ -8,7 +8,7 @@ type Functions = {
   prctl(option: number, a: bigint, b: bigint, c: bigint, d: bigint): number
   setrlimit(resource: number, limit: Uint8Array): number
   prlimit(pid: number, resource: number, limit: Uint8Array, old: bigint): number
-  syscall(number: bigint, a: bigint, b: bigint, c: bigint, d: bigint, e: bigint): bigint
+  syscall(number: bigint, a: bigint, b: bigint, c: bigint, d: bigint, e: bigint, f: bigint): bigint
   fsync(fd: number): number
   fdatasync(fd: number): number
   __errno_location(): bigint
@@ -25,7 +25,7 @@ const DEFINITIONS = {
   prctl: { arguments: [INT, 'u64', 'u64', 'u64', 'u64'], return: INT },
   setrlimit: { arguments: [INT, 'pointer'], return: INT },
   prlimit: { arguments: [INT, INT, 'pointer', 'u64'], return: INT },
-  syscall: { arguments: ['u64', 'u64', 'u64', 'u64', 'u64', 'u64'], return: 'i64' },
+  syscall: { arguments: ['u64', 'u64', 'u64', 'u64', 'u64', 'u64', 'u64'], return: 'i64' },
   fsync: { arguments: [INT], return: INT },
   fdatasync: { arguments: [INT], return: INT },
   __errno_location: { arguments: [], return: 'u64' },
@@ -57,7 +57,7 @@ export function native(): Native | undefined {
 export function systemCall(number: number, ...args: (number | bigint)[]): number {
   const libc = native()
   if (libc === undefined) throw new Error('no system calls here')
-  const [a = 0n, b = 0n, c = 0n, d = 0n, e = 0n] = args.map((arg) => BigInt.asUintN(64, BigInt(arg)))
-  const result = Number(libc.syscall(BigInt(number), a, b, c, d, e))
+  const [a = 0n, b = 0n, c = 0n, d = 0n, e = 0n, f = 0n] = args.map((arg) => BigInt.asUintN(64, BigInt(arg)))
+  const result = Number(libc.syscall(BigInt(number), a, b, c, d, e, f))
   return result === -1 ? -libc.errno() : result
 }

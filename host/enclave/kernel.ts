@@ -55,6 +55,8 @@ export type KernelExports = {
   ): number
   callStream(request: number, data: number, length: number, end: number): number
   callNow(): bigint
+  callTime(): bigint
+  callSettled(): number
   callRandom(length: number): number
   callSha256(from: number, length: number): number
   callHmac(key: number, keyLength: number, from: number, length: number): number

@@ -193,6 +193,8 @@ export class Workload {
         return this.#checked(k().callStream(request, at, length, end))
       },
       now: () => k().callNow(),
+      time: () => k().callTime(),
+      settled: (out = 0) => this.#intoWorkload(out, 16, () => k().callSettled()),
       random: (out = 0, length = 0) => this.#intoWorkload(out, length, () => k().callRandom(length)),
       sha256: (from = 0, length = 0, out = 0) => {
         const [at = 0] = this.#copyIn([from, length])

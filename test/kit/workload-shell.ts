@@ -96,6 +96,8 @@ export class ShellResponse {
 
 export class WorkloadShell {
   nowMs = 0n
+  timeMs = 1_795_000_000_000n
+  lost = 0n
   /** Bytes that a reader leaves untaken before `stream` says AGAIN. */
   maxWaitingBytes = MAX_STREAM_BUFFER
   maxSpaceBytes = 256 * 1024 * 1024
@@ -305,6 +307,14 @@ export class WorkloadShell {
         return STATUS_OK
       },
       now: () => this.nowMs,
+      time: () => this.timeMs,
+      settled: (out = 0) => {
+        const target = region('settled', out, 16)
+        const view = new DataView(target.buffer, target.byteOffset)
+        view.setBigUint64(0, this.version, true)
+        view.setBigUint64(8, this.lost, true)
+        return 16
+      },
       random: (out = 0, length = 0) => {
         const target = region('random', out, length)
         if (length >>> 0 > MAX_RANDOM_BYTES) return STATUS_TOO_LARGE

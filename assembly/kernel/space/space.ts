@@ -20,6 +20,10 @@ const ENTRY_HEADER: usize = 16 // u32 key length, u32 value length, u64 version
 export class Space {
   /** Number of the last transaction that wrote, durable or not. A number is never given twice. */
   version: u64 = 0
+  /** Newest of the transactions whose fate is known: they end in their order, durable or discarded. */
+  settled: u64 = 0
+  /** Newest of those that were discarded; 0 for none. */
+  lost: u64 = 0
   /** Durable. */
   records: u64 = 0
   bytes: u64 = 0
@@ -179,6 +183,7 @@ export class Space {
   /** The transaction was not written. */
   discard(transaction: Transaction): void {
     this.settle(transaction)
+    this.lost = transaction.version
     for (let record = transaction.first; record != 0; record = nextRecord(record))
       this.areaOfRecord(record).pending.remove(recordKey(record), recordKeyLength(record))
     transaction.free()
@@ -224,6 +229,7 @@ export class Space {
   }
 
   private settle(transaction: Transaction): void {
+    this.settled = transaction.version
     this.pendingBytes -= transaction.sealedBytes
     this.pendingRecords -= transaction.added
     this.pendingSize -= transaction.size

@@ -287,7 +287,10 @@ function advance(): void {
 function succeeded(): void {
   state = IDLE
   head.copyFrom(next)
-  if (accepting) space.version = head.version
+  if (accepting) {
+    space.version = head.version
+    space.settled = head.version
+  }
   for (let i = 0; i < flight.length; i++) {
     if (flight[i] == initial) initial = null
     apply(flight[i])

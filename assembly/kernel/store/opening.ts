@@ -120,6 +120,7 @@ export function openingLoaded(id: u32, known: bool, metaAt: usize, metaLength: u
   head.grantVersion = grantVersion
   head.securityVersion = securityVersion
   space.version = head.version
+  space.settled = head.version
   compare()
   return 0
 }

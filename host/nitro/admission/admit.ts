@@ -29,6 +29,8 @@ const HYPERCALLS: Record<string, { parameters: number; result: number }> = {
   respond: { parameters: 7, result: I32 },
   stream: { parameters: 4, result: I32 },
   now: { parameters: 0, result: I64 },
+  time: { parameters: 0, result: I64 },
+  settled: { parameters: 1, result: I32 },
   random: { parameters: 2, result: I32 },
   sha256: { parameters: 3, result: I32 },
   hmac: { parameters: 5, result: I32 },

@@ -1,0 +1,142 @@
+// The resources that are served: what discovery lists, what paths name, and what a Table shows. Everything else reads this table.
+
+/** A column of a Table, meta.k8s.io/v1; how its cell is made stands in table/cells.ts, by `cell`. */
+export class Column {
+  constructor(
+    public name: string,
+    public type: string,
+    public format: string,
+    public description: string,
+    public cell: i32
+  ) {}
+}
+
+export const CELL_NAME = 0
+export const CELL_AGE = 1
+/** Entries of data and binaryData. */
+export const CELL_DATA_COUNT = 2
+export const CELL_SECRET_TYPE = 3
+export const CELL_PHASE = 4
+export const CELL_SECRET_COUNT = 5
+export const CELL_HOLDER = 6
+export const CELL_EVENT_LAST_SEEN = 7
+export const CELL_EVENT_TYPE = 8
+export const CELL_EVENT_REASON = 9
+export const CELL_EVENT_OBJECT = 10
+export const CELL_EVENT_MESSAGE = 11
+
+const VERBS = 'create delete deletecollection get list patch update watch'
+/** Namespaces are not deleted in bulk. */
+const VERBS_NAMESPACES = 'create delete get list patch update watch'
+
+export class Resource {
+  /** Of the key space: never changed, never given to another resource. */
+  id: u8 = 0
+  shortNames: string[] = []
+  categories: string[] = []
+  verbs: string[] = []
+  /** Subresources with the verbs of each: "status: get patch update". */
+  subresources: Subresource[] = []
+  columns: Column[] = []
+  /** The message of the schema (schema/kinds.ts) that an object of this kind is. */
+  schema: string = ''
+
+  constructor(
+    /** "" for the core group. */
+    public group: string,
+    public version: string,
+    public resource: string,
+    public kind: string,
+    public singular: string,
+    public namespaced: bool
+  ) {
+    this.schema = kind
+    this.verbs = VERBS.split(' ')
+  }
+
+  /** `configmaps`, `leases.coordination.k8s.io`: how messages name it. */
+  get qualified(): string {
+    return this.group.length > 0 ? this.resource + '.' + this.group : this.resource
+  }
+
+  /** `v1`, `coordination.k8s.io/v1`. */
+  get groupVersion(): string {
+    return this.group.length > 0 ? this.group + '/' + this.version : this.version
+  }
+
+  hasVerb(verb: string): bool {
+    return this.verbs.includes(verb)
+  }
+
+  subresource(name: string): Subresource | null {
+    for (let i = 0; i < this.subresources.length; i++) if (this.subresources[i].name == name) return this.subresources[i]
+    return null
+  }
+}
+
+export class Subresource {
+  verbs: string[]
+  constructor(public name: string, verbs: string) {
+    this.verbs = verbs.split(' ')
+  }
+}
+
+const NAME_COLUMN = new Column('Name', 'string', 'name', 'Name must be unique within a namespace. Is required when creating resources, although some resources may allow a client to request the generation of an appropriate name automatically. Name is primarily intended for creation idempotence and configuration definition. Cannot be updated. More info: https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names', CELL_NAME)
+const AGE_COLUMN = new Column('Age', 'string', '', 'CreationTimestamp is a timestamp representing the server time when this object was created. It is not guaranteed to be set in happens-before order across separate operations. Clients may not set this value. It is represented in RFC3339 form and is in UTC.\n\nPopulated by the system. Read-only. Null for lists. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata', CELL_AGE)
+
+/** In the order in which discovery lists them: by group, then by name. */
+export const resources: Resource[] = []
+
+function add(id: u8, resource: Resource, columns: Column[]): Resource {
+  resource.id = id
+  resource.columns = [NAME_COLUMN].concat(columns).concat([AGE_COLUMN])
+  resources.push(resource)
+  return resource
+}
+
+const configMaps = add(1, new Resource('', 'v1', 'configmaps', 'ConfigMap', 'configmap', true), [new Column('Data', 'string', '', 'Data contains the configuration data. Each key must consist of alphanumeric characters, \'-\', \'_\' or \'.\'. Values with non-UTF-8 byte sequences must use the BinaryData field. The keys stored in Data must not overlap with the keys in the BinaryData field, this is enforced during validation process.', CELL_DATA_COUNT)])
+configMaps.shortNames = ['cm']
+
+const events = add(2, new Resource('', 'v1', 'events', 'Event', 'event', true), [])
+events.shortNames = ['ev']
+events.columns = [
+  new Column('Last Seen', 'string', '', 'The time at which the most recent occurrence of this event was recorded.', CELL_EVENT_LAST_SEEN),
+  new Column('Type', 'string', '', 'Type of this event (Normal, Warning), new types could be added in the future', CELL_EVENT_TYPE),
+  new Column('Reason', 'string', '', 'This should be a short, machine understandable string that gives the reason for the transition into the object\'s current status.', CELL_EVENT_REASON),
+  new Column('Object', 'string', '', 'The object that this event is about.', CELL_EVENT_OBJECT),
+  new Column('Message', 'string', '', 'A human-readable description of the status of this operation.', CELL_EVENT_MESSAGE)
+]
+
+export const namespaces: Resource = add(3, new Resource('', 'v1', 'namespaces', 'Namespace', 'namespace', false), [new Column('Status', 'string', '', 'The status of the namespace', CELL_PHASE)])
+namespaces.shortNames = ['ns']
+namespaces.verbs = VERBS_NAMESPACES.split(' ')
+namespaces.subresources = [new Subresource('finalize', 'update'), new Subresource('status', 'get patch update')]
+
+export const secrets: Resource = add(4, new Resource('', 'v1', 'secrets', 'Secret', 'secret', true), [
+  new Column('Type', 'string', '', 'Used to facilitate programmatic handling of secret data. More info: https://kubernetes.io/docs/concepts/configuration/secret/#secret-types', CELL_SECRET_TYPE),
+  new Column('Data', 'string', '', 'Data contains the secret data. Each key must consist of alphanumeric characters, \'-\', \'_\' or \'.\'. The serialized form of the secret data is a base64 encoded string, representing the arbitrary (possibly non-string) data value here. Described in https://tools.ietf.org/html/rfc4648#section-4', CELL_DATA_COUNT)
+])
+
+export const serviceAccounts: Resource = add(5, new Resource('', 'v1', 'serviceaccounts', 'ServiceAccount', 'serviceaccount', true), [new Column('Secrets', 'string', '', 'Secrets is a list of the secrets in the same namespace that pods running using this ServiceAccount are allowed to use. More info: https://kubernetes.io/docs/concepts/configuration/secret', CELL_SECRET_COUNT)])
+serviceAccounts.shortNames = ['sa']
+
+const leases = add(6, new Resource('coordination.k8s.io', 'v1', 'leases', 'Lease', 'lease', true), [new Column('Holder', 'string', '', 'holderIdentity contains the identity of the holder of a current lease.', CELL_HOLDER)])
+
+export const configMapResource: Resource = configMaps
+export const eventResource: Resource = events
+export const leaseResource: Resource = leases
+
+/** The resource of this group, version and plural name, or null. */
+export function findResource(group: string, version: string, resource: string): Resource | null {
+  for (let i = 0; i < resources.length; i++) {
+    const each = resources[i]
+    if (each.resource == resource && each.version == version && each.group == group) return each
+  }
+  return null
+}
+
+/** Whether any resource is served in this group, and version unless that is "". */
+export function hasGroup(group: string, version: string): bool {
+  for (let i = 0; i < resources.length; i++) if (resources[i].group == group && (version.length == 0 || resources[i].version == version)) return true
+  return false
+}

@@ -1,0 +1,25 @@
+// Each planted fault makes `claims` say falsified, for the right statement. One file a statement: each fault is a build and a host.
+import t from 'tap'
+import type { Inquiry } from '../../../host/claims/index.ts'
+import { plantedHost } from '../../kit/planted-host.ts'
+import { runIn } from '../../kit/run-in.ts'
+import { FAULTS } from '../faults.ts'
+
+export function testPlanted(statement: number): void {
+  const faults = FAULTS.filter(({ falsifies }) => falsifies === statement)
+  for (const { what, falsifies, ...change } of faults)
+    t.test(`falsifies statement ${statement} where ${what}`, async (t) => {
+      const host = await plantedHost(change)
+      try {
+        const { code, stdout, stderr } = await runIn(host.folder, ['claims', '--only', String(falsifies), '--json'])
+        if (!stdout.startsWith('{')) return t.fail(stderr.slice(-2000))
+        const [judgement] = (JSON.parse(stdout) as Inquiry).judgements
+        t.equal(judgement?.verdict, 'falsified')
+        for (const { outcome, what, saw } of judgement?.results ?? [])
+          if (outcome === 'broken') t.comment(`${what}: ${saw}`)
+        t.equal(code, 1)
+      } finally {
+        host.remove()
+      }
+    })
+}
