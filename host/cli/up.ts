@@ -36,6 +36,7 @@ export type UpOptions = {
   kmsDocumentAge: string
   json?: boolean
   workload: string
+  store: string
   plain?: boolean
   launch: boolean
   clock?: string
