@@ -50,9 +50,10 @@ export class HeadTokenFile {
     this.#enclaveName = enclaveName
   }
 
-  /** The token of a session as it stands now. Written soon, once for many. */
+  /** The token of a session as it stands now: of several sessions the one furthest on counts. Written soon, once for many. */
   keep(token: Uint8Array | null): void {
     if (token === null || token === this.#latest) return
+    if (this.#latest !== null && generationOf(token) <= generationOf(this.#latest)) return
     this.#latest = token
     this.#timer ??= setTimeout(() => this.flush(), WRITE_MS)
   }
@@ -62,4 +63,9 @@ export class HeadTokenFile {
     this.#timer = undefined
     if (this.#latest !== null) writeHeadToken(this.#folder, this.#enclaveName, this.#latest)
   }
+}
+
+/** Store id[32] ‖ u64 generation ‖ … (assembly/abi/STORE-RECORDS.md). */
+function generationOf(token: Uint8Array): bigint {
+  return new DataView(token.buffer, token.byteOffset, token.length).getBigUint64(32)
 }

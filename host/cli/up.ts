@@ -7,10 +7,11 @@ import { fileURLToPath } from 'node:url'
 import { connect, type Evidence, identityFromPem, readStoreHeads, type StoreHeads } from '../client/index.ts'
 import { errorCode, RefusedError } from '../errors.ts'
 import type { DataFolder } from '../nitro/data-folder.ts'
+import { parseDescription } from '../nitro/eif/build.ts'
 import { parseEif } from '../nitro/eif/format.ts'
 import { type Measurements, measureEif } from '../nitro/eif/measure.ts'
 import { parseSignature, signEif } from '../nitro/eif/signature.ts'
-import { buildImage } from './build-image.ts'
+import { buildImage, neededMemoryMiB } from './build-image.ts'
 import { clockWarning, parseClock } from './clock.ts'
 import {
   developmentGrant,
@@ -41,8 +42,6 @@ export type UpOptions = {
   launch: boolean
   clock?: string
 }
-
-const MEMORY_MIB = 64
 
 export async function up(options: UpOptions): Promise<void> {
   const clock = options.clock === undefined ? undefined : parseClock(options.clock, Date.now())
@@ -104,7 +103,9 @@ async function launchDefault(
   shifted: boolean,
 ): Promise<Launched> {
   const pipeline = pipelineFiles(folder)
-  const unsigned = buildImage(built(join('assembly/workloads', workload)))
+  const source = built(join('assembly/workloads', workload))
+  const unsigned = buildImage(source)
+  const { maxPages } = parseDescription(readText(join(source, 'enclave.json'))).memory
   const eif = signEif(unsigned, readText(pipeline.certificate), readText(pipeline.key))
   const parsed = parseEif(eif)
   const measurements = measureEif(parsed, parseSignature(parsed.signature as Uint8Array).certificate.raw)
@@ -113,7 +114,7 @@ async function launchDefault(
   writeFileSync(join(folder.customer, `${workload}.grant`), grant, { mode: 0o600 })
   const info = await launchEnclave({ gateway, folder }, eif, grant, {
     name: workload,
-    memoryMiB: MEMORY_MIB,
+    memoryMiB: neededMemoryMiB(eif.length, maxPages),
     cpuCount: 1,
     cid: null,
   })
@@ -174,6 +175,7 @@ function startProxy(folder: DataFolder, enclave: string, options: UpOptions): Pr
     options.proxyPort,
     '--json',
     ...(options.plain ? ['--plain'] : []),
+    ...(isKubernetes(options) ? ['--kubeconfig', kubeconfigOf(folder.customer)] : []),
   ]
   const child = spawn(
     process.execPath,
@@ -233,12 +235,16 @@ function show(
     '',
     'Try, in another terminal:',
     '',
-    `  ${curl} \\`,
-    `    -X PUT --data-binary 'top secret' ${proxy}/v1/hello`,
-    `  ${curl} \\`,
-    `    ${proxy}/v1/hello`,
-    `  ${curl} \\`,
-    `    -N '${proxy}/v1/?prefix=&watch'`,
+    ...(isKubernetes(options)
+      ? kubectlLines(options.data)
+      : [
+          `  ${curl} \\`,
+          `    -X PUT --data-binary 'top secret' ${proxy}/v1/hello`,
+          `  ${curl} \\`,
+          `    ${proxy}/v1/hello`,
+          `  ${curl} \\`,
+          `    -N '${proxy}/v1/?prefix=&watch'`,
+        ]),
     `  npx wasmclave attest --data ${options.data} --enclave-name ${info.EnclaveName} --output doc.cbor`,
     `  npx wasmclave verify doc.cbor --root ${options.data}/nitro-root.pem`,
     `  npx wasmclave kms create-key --data ${options.data} --alias alias/first`,
@@ -246,6 +252,18 @@ function show(
     'Ctrl-C stops it all.',
   ]
   process.stdout.write(`${lines.join('\n')}\n`)
+}
+
+const isKubernetes = (options: UpOptions): boolean => options.workload === 'kubernetes'
+const kubeconfigOf = (customer: string): string => join(customer, 'kubeconfig')
+
+function kubectlLines(data: string): string[] {
+  return [
+    `  export KUBECONFIG=${kubeconfigOf(join(data, 'customer'))}`,
+    '  kubectl create secret generic db --from-literal=password=correct-horse',
+    '  kubectl get secrets --watch',
+    '  kubectl describe secret db',
+  ]
 }
 
 /** What a development host's KMS keys rest on. */
