@@ -80,20 +80,14 @@ else if (variant > 0)
 else await buildAll()
 
 async function buildAll(): Promise<void> {
-  const wasmSources = files([
-    'assembly/**/*.ts',
-    'assembly/**/*.wat',
-    'asconfig.json',
-    'assembly/workloads/*/enclave.json',
-  ])
   await buildModules()
   if (wasmOnly) return
   for (const folder of files(['assembly/workloads/*/enclave.json']).map(dirname)) {
     const output = join(folder, 'workload.wasm')
     const text = files([`${folder}/*.wat`])[0]
-    await step(output, wasmSources, () =>
-      text === undefined ? compileWorkload(folder, output) : assemble(text, output),
-    )
+    // What a workload may import (test/imports.test.ts), and itself
+    const inputs = files(['assembly/{abi,codec,mem,sdk}/**/*.ts', `${folder}/**/*.{ts,wat,json}`, 'host/build.ts'])
+    await step(output, inputs, () => (text === undefined ? compileWorkload(folder, output) : assemble(text, output)))
   }
   const sources = files(['host/**/*.ts', 'assembly/abi/*.ts', 'package.json'])
   for (const [output, { entry, format }] of Object.entries(BUNDLES))
@@ -110,7 +104,7 @@ async function buildAll(): Promise<void> {
 }
 
 async function buildModules(): Promise<void> {
-  const sources = files(['assembly/**/*.ts', 'asconfig.json', 'host/build.ts'])
+  const sources = files(['assembly/{abi,codec,crypto,kernel,mem}/**/*.ts', 'asconfig.json', 'host/build.ts'])
   for (const [output, { entry, target, relaxed }] of Object.entries(MODULES)) {
     const hot: [name: string, part: string][] = []
     for (const name of files(['assembly/crypto/hot/*.ts']).map((path) => basename(path, '.ts'))) {

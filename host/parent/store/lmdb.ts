@@ -4,38 +4,29 @@
  * parent's; a kernel notices what was changed.
  */
 import { randomBytes } from 'node:crypto'
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, openSync, statfsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { RangeOptions } from 'lmdb'
 import { syncFile } from '../../disk/sync.ts'
-import { UnavailableError } from '../../errors.ts'
+import { type FatalError, UnavailableError } from '../../errors.ts'
 import {
   CHUNK_BYTES,
   type Change,
   type CommitLimits,
   checkCommit,
   checkKept,
-  checkPlace,
   checkStoreId,
   headHash,
   type Kept,
+  partsOf,
   type StoreEngine,
   type StoreRecord,
 } from './engine.ts'
 import { decodeKept, encodeKept, INCARNATION_BYTES, type Placed } from './kept.ts'
+import { after, conditionKey, HERE, incarnationOf, keptKey, placeOf, RecordKey, recordsKey, storeOf } from './keys.ts'
 import { type Block, type Database, Environment } from './lmdb/environment.ts'
-import {
-  after,
-  conditionKey,
-  HERE,
-  incarnationOf,
-  keptKey,
-  placeOf,
-  RecordKey,
-  recordsKey,
-  storeOf,
-} from './lmdb/keys.ts'
 import { lockFile } from './lmdb/lock.ts'
+import { LoadDeadline } from './load-deadline.ts'
 
 /** PROTOCOLS.md 6: a group commit's records; bytes by how long one fdatasync may take. */
 const LIMITS: CommitLimits = { records: 1000, bytes: 8388608 }
@@ -46,22 +37,30 @@ const GROUP_BYTES = 33554432
 /** A snapshot pins pages that could be used again; one that is read for longer is given up. */
 const LOAD_MS = 60_000
 /** Records that one transaction removes when a whole incarnation goes. */
-const SWEEP_RECORDS = 5000
-/** What a removal may still take of a full store: pages on the way to the records, copied. */
-const RESERVE_BYTES = 1048576
+const SWEEP_RECORDS = 1000
+/** What lies beside a record: key, node, its share of the pages above. */
+const RECORD_OVERHEAD_BYTES = 128
+/** LMDB copies every page on the way to a record that it changes. */
+const PAGES_A_CHANGE = 3
+const PAGE_BYTES = 4096
+/** Of a transaction by itself: list of free pages, heads. */
+const TRANSACTION_BYTES = 1048576
 
 export type LmdbOptions = {
   /** Bytes of all stores together; a commit beyond is refused. */
   maxBytes?: number
   /** Milliseconds for a load. */
   loadMs?: number
+  /** A write has failed: the process must end at once, by a signal. Unless told otherwise it does so by itself. */
+  onBroken?: (error: FatalError) => void
 }
 
+/** Bytes that are added, with their overhead, and changes at places far apart. */
+type Size = { bytes: number; changes: number }
+
 /** What waits for the next transaction. `block` is called when its turn comes; undefined: the condition does not hold. */
-type Job = {
+type Job = Size & {
   store: string
-  /** Bytes it may add. */
-  bytes: number
   block(): Block | undefined
   settle(held: boolean): void
   fail(error: unknown): void
@@ -70,6 +69,7 @@ type Job = {
 export class LmdbEngine implements StoreEngine {
   readonly limits = LIMITS
   readonly #environment: Environment
+  readonly #folder: string
   readonly #unlock: () => void
   readonly #maxBytes: number
   readonly #loadMs: number
@@ -100,7 +100,8 @@ export class LmdbEngine implements StoreEngine {
     this.#maxBytes = options.maxBytes ?? DEFAULT_MAX_BYTES
     this.#loadMs = options.loadMs ?? LOAD_MS
     // Twice, for pages that are free and not used again yet.
-    this.#environment = new Environment(join(folder, 'records.mdb'), 2 * this.#maxBytes)
+    this.#environment = new Environment(join(folder, 'records.mdb'), 2 * this.#maxBytes, options.onBroken ?? endProcess)
+    this.#folder = folder
     const handle = openSync(folder, 'r')
     syncFile(handle)
     closeSync(handle)
@@ -115,17 +116,16 @@ export class LmdbEngine implements StoreEngine {
 
   async commit(store: string, expected: Uint8Array | undefined, next: Kept, changes: Change[]) {
     checkCommit(this.limits, store, expected, next, changes)
-    const puts = changes.reduce((sum, { record }) => sum + (record === undefined ? 0 : record.length + 128), 0)
-    const held = await this.#submit(store, puts, () => this.#commitBlock(store, expected, next, changes))
+    const size = { bytes: sizeOf(changes), changes: changes.length }
+    const held = await this.#submit(store, size, () => this.#commitBlock(store, expected, next, changes))
     return held ? 'durable' : 'conflict'
   }
 
   async load(store: string, each: (records: StoreRecord[]) => Promise<void> | void): Promise<Kept | undefined> {
     checkStoreId(store)
     await this.#last.get(store)
-    const { era } = this.#environment
     const transaction = this.#environment.read((database) => database.useReadTransaction())
-    const deadline = tooLong(this.#loadMs)
+    const deadline = new LoadDeadline(this.#loadMs)
     try {
       const kept = this.#environment.read((database) => database.get(keptKey(store), { transaction }))
       if (kept === undefined) return undefined
@@ -133,16 +133,15 @@ export class LmdbEngine implements StoreEngine {
       const all = recordsKey(store, incarnation)
       for (let start: Buffer | undefined = all; start !== undefined; ) {
         const range: RangeOptions = { start, end: after(all), transaction }
-        // The environment was opened anew, and this snapshot went with the old one.
-        if (era !== this.#environment.era) throw gone('the snapshot was lost')
         const chunk: Chunk = this.#environment.read((database) => nextChunk(database.getRange(range)))
-        if (chunk.records.length > 0) await Promise.race([each(chunk.records), deadline.passed])
+        if (chunk.records.length > 0) await deadline.within(each(chunk.records))
         start = chunk.next
       }
       return { head, meta }
     } finally {
       deadline.stop()
-      if (era === this.#environment.era) transaction.done()
+      // A closed environment has ended its snapshots itself.
+      if (!this.#closed) transaction.done()
     }
   }
 
@@ -156,14 +155,14 @@ export class LmdbEngine implements StoreEngine {
     let old: Placed | undefined
     try {
       for await (const chunk of records)
-        for (const part of parts(chunk))
-          await this.#submit(store, part.bytes, () => ({
+        for (const part of partsOf(chunk, LIMITS))
+          await this.#submit(store, { bytes: sizeOf(part), changes: 0 }, () => ({
             write: (database) => {
-              for (const { place, record } of part.records) database.put(key.at(place), record as Buffer)
+              for (const { place, record } of part) database.put(key.at(place), record as Buffer)
             },
           }))
       // CRASH: all of it lies beside the old one, and belongs to nobody: swept at the next start.
-      await this.#submit(store, 0, () => {
+      await this.#submit(store, { bytes: 0, changes: 1 }, () => {
         old = this.#kept(store)
         return { write: (database) => writeKept(database, store, old, { ...kept, incarnation }) }
       })
@@ -206,9 +205,9 @@ export class LmdbEngine implements StoreEngine {
   }
 
   /** @returns whether the block's condition held; it is on disk then */
-  #submit(store: string, bytes: number, block: () => Block | undefined): Promise<boolean> {
+  #submit(store: string, size: Size, block: () => Block | undefined): Promise<boolean> {
     if (this.#closed) throw gone('it is closed')
-    const done = new Promise<boolean>((settle, fail) => this.#waiting.push({ store, bytes, block, settle, fail }))
+    const done = new Promise<boolean>((settle, fail) => this.#waiting.push({ store, ...size, block, settle, fail }))
     const ended = done
       .catch(() => {})
       .then(() => {
@@ -244,15 +243,14 @@ export class LmdbEngine implements StoreEngine {
   async #writeGroup(jobs: Job[]): Promise<void> {
     const going: { job: Job; block: Block }[] = []
     try {
-      let used = this.#environment.usedBytes
+      const room = this.#room()
       for (const job of jobs) {
         const block = job.block()
         if (block === undefined) job.settle(false)
-        else if (job.bytes > 0 && used + growth(job.bytes) > this.#maxBytes)
-          job.fail(full(used, job.bytes, this.#maxBytes))
         else {
-          used += growth(job.bytes)
-          going.push({ job, block })
+          const error = take(room, job)
+          if (error === undefined) going.push({ job, block })
+          else job.fail(error)
         }
       }
       if (going.length === 0) return
@@ -262,6 +260,12 @@ export class LmdbEngine implements StoreEngine {
       // Those that are settled already do not mind.
       for (const job of jobs) job.fail(error)
     }
+  }
+
+  #room(): Room {
+    const { bavail, bsize } = statfsSync(this.#folder)
+    const used = this.#environment.usedBytes
+    return { store: this.#maxBytes - used, disk: bavail * bsize - TRANSACTION_BYTES }
   }
 
   async #sweepAll(): Promise<void> {
@@ -290,7 +294,7 @@ export class LmdbEngine implements StoreEngine {
         ...database.getKeys({ start, end: after(start), limit: SWEEP_RECORDS }),
       ])
       if (keys.length === 0) return
-      await this.#submit(store, 0, () => ({
+      await this.#submit(store, { bytes: 0, changes: keys.length / PAGES_A_CHANGE }, () => ({
         write: (database) => {
           for (const key of keys) database.remove(key)
         },
@@ -309,9 +313,25 @@ function writeKept(database: Database, store: string, old: Placed | undefined, n
   database.put(keptKey(store), encodeKept(next))
 }
 
-/** LMDB's leaves are at least half full. */
-function growth(bytes: number): number {
-  return bytes === 0 ? 0 : 2 * bytes + RESERVE_BYTES
+type Room = { store: number; disk: number }
+
+/** @returns why there is no room for it; else it is taken of the room */
+function take(room: Room, { bytes, changes }: Size): UnavailableError | undefined {
+  // LMDB's leaves are at least half full.
+  const grows = 2 * bytes
+  const writes = grows + changes * PAGES_A_CHANGE * PAGE_BYTES
+  // What only removes is never too much for the store.
+  if (bytes > 0 && grows > room.store) return full('the store', room.store, grows)
+  if (writes > room.disk) return full('the disk', room.disk, writes)
+  room.store -= grows
+  room.disk -= writes
+  return undefined
+}
+
+function sizeOf(changes: Change[]): number {
+  let bytes = 0
+  for (const { record } of changes) if (record !== undefined) bytes += record.length + RECORD_OVERHEAD_BYTES
+  return bytes
 }
 
 type Chunk = { records: StoreRecord[]; next?: Buffer }
@@ -327,36 +347,18 @@ function nextChunk(entries: Iterable<{ key: Buffer; value: Buffer }>): Chunk {
   return { records }
 }
 
-/** A source's chunk, in parts that one commit could carry. */
-function* parts(records: StoreRecord[]): Generator<{ records: StoreRecord[]; bytes: number }> {
-  let part: StoreRecord[] = []
-  let bytes = 0
-  for (const record of records) {
-    checkPlace(record.place)
-    if (part.length === LIMITS.records || (part.length > 0 && bytes + record.record.length > LIMITS.bytes)) {
-      yield { records: part, bytes }
-      part = []
-      bytes = 0
-    }
-    part.push(record)
-    bytes += record.record.length + 128
-  }
-  if (part.length > 0) yield { records: part, bytes }
-}
-
-function tooLong(ms: number): { passed: Promise<never>; stop(): void } {
-  let timer: ReturnType<typeof setTimeout>
-  const passed = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(gone(`the load was not taken within ${ms} ms`)), ms)
-  })
-  passed.catch(() => {})
-  return { passed, stop: () => clearTimeout(timer) }
-}
-
 function gone(reason: string): UnavailableError {
   return new UnavailableError('ERR_STORE_UNAVAILABLE', `the store cannot be used now: ${reason}`)
 }
 
-function full(used: number, more: number, max: number): UnavailableError {
-  return new UnavailableError('ERR_STORE_FULL', `${used} bytes are used and ${more} more may not fit into ${max}`)
+function full(what: string, room: number, wanted: number): UnavailableError {
+  return new UnavailableError(
+    'ERR_STORE_FULL',
+    `a commit may need ${wanted} bytes, and ${what} has ${Math.max(0, room)} left`,
+  )
+}
+
+function endProcess(error: FatalError): void {
+  process.stderr.write(`${error.code}: ${error.message}\n`)
+  process.kill(process.pid, 'SIGKILL')
 }

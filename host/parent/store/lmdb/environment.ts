@@ -1,17 +1,19 @@
 /**
- * LMDB, by lmdb-js, as the engine uses it: one write transaction at a time, made of blocks that are conditional each, and an environment
- * that is opened anew after a write that failed.
+ * LMDB, by lmdb-js, as the engine uses it: one write transaction at a time, made of blocks that are conditional each.
  *
  * What was found in lmdb 3.5.6, and is minded here:
  *  - with `overlappingSync`, its default on Linux, a commit is visible before it is on disk. Without it, LMDB's own order holds: pages
  *    written, fdatasync, the meta page by a descriptor with O_DSYNC; only then the promise fulfils.
  *  - an operation that fails within a transaction fails all of it; the promise is rejected, with another that is rejected later.
- *  - a transaction that cannot begin, as after a failed write of the meta page, never settles its promises and keeps a lock that closing
- *    wants too. So nothing is written into an environment in which a write has failed.
+ *  - a page that cannot be written overruns a buffer of the error's text, and a meta page that cannot be written leaves an environment
+ *    whose next transaction keeps a lock for ever. So a write that failed is the last one of its process: it ends, and the next one reads
+ *    what there is. Room on the disk is looked for before.
+ *  - an open that fails ends the process by SIGSEGV: the file's beginning is looked at first. LIMIT: a full disk at the first start.
  *  - a synchronous write would commit an asynchronous one halfway: there is none here.
  */
 import { IF_EXISTS, open, type RootDatabase, type Transaction } from 'lmdb'
 import { FatalError, UnavailableError } from '../../../errors.ts'
+import { beginsAsLmdb } from './header.ts'
 
 export type Database = RootDatabase<Buffer, Buffer>
 export type { Transaction }
@@ -23,32 +25,29 @@ export type Block = {
   write(database: Database): void
 }
 
-/** A write that is not on disk after this time leaves the environment unusable until it is. */
+/** While a write takes longer than this, nothing else is answered. */
 const STUCK_MS = 30_000
 
 type Stats = { pageSize: number; treeBranchPageCount: number; treeLeafPageCount: number; overflowPages: number }
 
 export class Environment {
-  readonly #path: string
-  readonly #mapBytes: number
-  #database: Database | undefined
-  #stuck = false
-  #closed = false
-  /** Changes when the environment is opened anew: transactions of before are void. */
-  era = 0
+  readonly #database: Database
+  readonly #onBroken: (error: FatalError) => void
+  #state: 'open' | 'stuck' | 'broken' | 'closed' = 'open'
 
-  /** @param mapBytes address space for the file. @throws FatalError ERR_STORE_BROKEN, UnavailableError ERR_STORE_UNAVAILABLE */
-  constructor(path: string, mapBytes: number) {
-    this.#path = path
-    this.#mapBytes = mapBytes
-    this.#database = this.#open()
+  /**
+   * @param mapBytes address space for the file
+   * @param onBroken a write has failed: the process must end, and not by its usual way, as closing an environment wants its locks
+   * @throws FatalError ERR_STORE_BROKEN, UnavailableError ERR_STORE_UNAVAILABLE
+   */
+  constructor(path: string, mapBytes: number, onBroken: (error: FatalError) => void) {
+    this.#onBroken = onBroken
+    this.#database = openDatabase(path, mapBytes)
   }
 
   /** @throws UnavailableError ERR_STORE_UNAVAILABLE */
   get database(): Database {
-    if (this.#closed) throw unavailable('it is closed')
-    if (this.#stuck) throw unavailable(`a write has not ended for ${STUCK_MS} ms`)
-    this.#database ??= this.#open()
+    if (this.#state !== 'open') throw unavailable(`it is ${this.#state}`)
     return this.#database
   }
 
@@ -82,52 +81,53 @@ export class Environment {
     const results = await Promise.race([settled, stuck])
     clearTimeout(timer)
     if (results === undefined) {
-      this.#stuck = true
-      settled.then(() => this.#reopen())
+      this.#state = 'stuck'
+      settled.then((late) => (late.some(isRejected) ? this.#break('late') : this.#unstick()))
       throw unavailable(`a write has not ended for ${STUCK_MS} ms`)
     }
     // CRASH: on disk, and nobody was told: whoever asks for the head is told then.
-    const failed = results.find((result) => result.status === 'rejected')
-    if (failed !== undefined) {
-      const reason = await reasonOf(failed.reason)
-      await this.#reopen()
-      throw unavailable(reason, failed.reason)
-    }
+    const failed = results.find(isRejected)
+    if (failed !== undefined) throw this.#break(await reasonOf(failed.reason))
     return results.map((result) => result.status === 'fulfilled' && result.value)
   }
 
   async close(): Promise<void> {
-    this.#closed = true
-    this.era++
-    if (!this.#stuck) await this.#database?.close()
+    const { database } = this
+    this.#state = 'closed'
+    await database.close()
   }
 
-  async #reopen(): Promise<void> {
-    this.era++
-    const old = this.#database
-    this.#database = undefined
-    await old?.close()
-    this.#stuck = false
+  #unstick(): void {
+    if (this.#state === 'stuck') this.#state = 'open'
   }
 
-  #open(): Database {
-    try {
-      return open<Buffer, Buffer>({
-        path: this.#path,
-        noSubdir: true,
-        keyEncoding: 'binary',
-        encoding: 'binary',
-        overlappingSync: false,
-        mapSize: this.#mapBytes,
-        permissionsMode: 0o600,
-      } as Parameters<typeof open>[0])
-    } catch (error) {
-      const { message } = error as Error
-      if (/MDB_(INVALID|CORRUPTED|VERSION_MISMATCH|PAGE_NOTFOUND)/.test(message))
-        throw new FatalError('ERR_STORE_BROKEN', `${this.#path} is no store, or a damaged one: ${message}`)
-      throw unavailable(message, error)
-    }
+  #break(reason: string): UnavailableError {
+    this.#state = 'broken'
+    this.#onBroken(new FatalError('ERR_STORE_BROKEN', `a write failed: ${reason}`))
+    return unavailable(reason)
   }
+}
+
+function openDatabase(path: string, mapSize: number): Database {
+  if (!beginsAsLmdb(path))
+    throw new FatalError('ERR_STORE_BROKEN', `${path} is not of LMDB, or of another version of it, or damaged`)
+  try {
+    return open<Buffer, Buffer>({
+      path,
+      noSubdir: true,
+      keyEncoding: 'binary',
+      encoding: 'binary',
+      overlappingSync: false,
+      mapSize,
+      permissionsMode: 0o600,
+    } as Parameters<typeof open>[0])
+  } catch (error) {
+    throw unavailable((error as Error).message, error)
+  }
+}
+
+function isRejected(result: PromiseSettledResult<boolean>): result is PromiseRejectedResult {
+  return result.status === 'rejected'
 }
 
 function issue(database: Database, { when, write }: Block): Promise<boolean> {
