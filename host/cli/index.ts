@@ -38,7 +38,11 @@ program
   .option('--port <port>', 'port of the gateway, 0 for any', '7443')
   .option('--proxy-port <port>', 'port of the proxy, 0 for any', '7444')
   .option('--kms-port <port>', 'port of the KMS, 0 for any', '7445')
-  .option('--kms-document-age <seconds>', 'how old evidence for the KMS may be, or leaf: as its certificate', '300')
+  .option(
+    '--kms-document-age <seconds>',
+    'how old evidence for the KMS may be (AWS documents no value), or leaf: as its certificate',
+    '300',
+  )
   .option('--workload <name>', 'what to launch: keyvalue, echo or hello', 'keyvalue')
   .option('--plain', 'http instead of https at the proxy')
   .option('--no-launch', 'start the host and launch nothing')
@@ -63,7 +67,11 @@ program
   .option(...DATA)
   .option('--port <port>', 'port of the gateway, 0 for any', '7443')
   .option('--kms-port <port>', 'port of the KMS, 0 for any', '7445')
-  .option('--kms-document-age <seconds>', 'how old evidence for the KMS may be, or leaf: as its certificate', '300')
+  .option(
+    '--kms-document-age <seconds>',
+    'how old evidence for the KMS may be (AWS documents no value), or leaf: as its certificate',
+    '300',
+  )
   .option('--development', 'make development identities and a genesis where there are none')
   .option('--json', 'one JSON object a line on stdout')
   .addHelpText('after', examples('wasmclave host --development', 'wasmclave host --data /srv/host --port 0 --json'))
