@@ -13,6 +13,7 @@ import { host } from './host.ts'
 import { addKmsVerbs } from './kms.ts'
 import { explain, failWith } from './output.ts'
 import { proxy } from './proxy.ts'
+import { addStoreVerbs } from './store.ts'
 import { up } from './up.ts'
 import { verify } from './verify.ts'
 
@@ -43,7 +44,7 @@ program
     'how old evidence for the KMS may be (AWS documents no value), or leaf: as its certificate',
     '300',
   )
-  .option('--workload <name>', 'what to launch: keyvalue, echo or hello', 'keyvalue')
+  .option('--workload <name>', 'what to launch: kubernetes, keyvalue, echo or hello', 'keyvalue')
   .option('--plain', 'http instead of https at the proxy')
   .option('--no-launch', 'start the host and launch nothing')
   .option('--clock <offset>', 'shift the clock of NSM and KMS: +4h, -90s, or frozen:2026-01-02T03:04:05Z')
@@ -253,6 +254,7 @@ program
   .requiredOption('--enclave-name <name>')
   .option('--port <port>', '0 for any', '7444')
   .option('--plain', 'http instead of https')
+  .option('--kubeconfig <file>', 'write a kubeconfig for this proxy')
   .option('--json', 'one JSON object a line on stdout')
   .addHelpText('after', examples('wasmclave proxy --enclave-name keyvalue --port 0 --json'))
   .action(proxy)
@@ -294,5 +296,6 @@ program
   .action(bench)
 
 addKmsVerbs(program)
+addStoreVerbs(program)
 
 program.parseAsync().catch(failWith)

@@ -13,6 +13,7 @@ import { prepareLaunch } from './launch.ts'
 import { Signer } from './nsm/signer.ts'
 import { ParentLink, type ParentSettings } from './parent-link.ts'
 import type { Pki } from './pki/pki.ts'
+import { describeEpitaph } from './pool/epitaph.ts'
 import { sameLayers } from './pool/isolation.ts'
 import { Pool } from './pool/pool.ts'
 import { Watchdog } from './pool/watchdog.ts'
@@ -102,6 +103,9 @@ export class Host {
         return
       case 'late':
         this.#watchdog.late(message.slot, message.waitedMs)
+        return
+      case 'trouble':
+        this.#options.onEvent({ event: 'store-trouble', message: message.reason.slice(0, 500) })
         return
       default:
         return
@@ -196,6 +200,13 @@ export class Host {
       limitDataOf(slot.pid, PROCESS_DATA_BYTES + parameters.memoryMiB * MIB)
       this.#registry.add(enclave)
       this.#follow(enclave)
+      // Before the kernel is there to ask for it
+      if (launch.grant.kmsKey !== null)
+        this.#parent.tell({
+          type: 'store',
+          slot: slot.number,
+          storeId: new Uint8Array(Buffer.from(launch.grant.storeId, 'hex')),
+        })
       await slot.launch(launch.record)
     } catch (error) {
       slot.kill()
@@ -232,7 +243,15 @@ export class Host {
       this.#signer.forget(enclave.moduleId)
       this.#options.pki.forget(enclave.moduleId)
       this.#parent.tell({ type: 'gone', slot: slot.number })
-      this.#options.onEvent({ event: 'ended', enclave: enclave.name, epitaph: epitaph ?? null, signal })
+      const reason = epitaph === undefined ? null : describeEpitaph(epitaph)
+      this.#options.onEvent({
+        event: 'ended',
+        enclave: enclave.name,
+        pid: slot.pid,
+        epitaph: epitaph ?? null,
+        reason,
+        signal,
+      })
     })
   }
 

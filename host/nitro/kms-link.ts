@@ -19,6 +19,7 @@ export type KmsSettings = {
   roots: string[]
   maxDocumentAge: number | null
   clock: { aheadMs: number } | { frozenMs: number }
+  stores: { key: string; genesisDigest: string; socket: string } | null
 }
 
 export class KmsLink {
@@ -31,7 +32,8 @@ export class KmsLink {
   #startTimer: NodeJS.Timeout | undefined
   #layers: string[] = []
 
-  constructor(bundle: string, folder: string, tell: (event: Record<string, unknown>) => void) {
+  /** @param storeSocket the one path outside of its folder, where it serves the parent */
+  constructor(bundle: string, folder: string, storeSocket: string, tell: (event: Record<string, unknown>) => void) {
     this.#tell = tell
     this.#process = spawn(
       process.execPath,
@@ -43,6 +45,7 @@ export class KmsLink {
         `--allow-fs-read=${bundle}`,
         `--allow-fs-read=${folder}`,
         `--allow-fs-write=${folder}`,
+        `--allow-fs-write=${storeSocket}`,
         '--disable-sigusr1',
         '--disable-proto=delete',
         bundle,
