@@ -7,12 +7,10 @@ import { keepBytes } from '../json/arena'
 import { JsonNode, newNode, newString, newText, TYPE_OBJECT, TYPE_TRUE } from '../json/node'
 import { parse } from '../json/parser'
 import { sameTree, sortMembers } from '../json/tree'
+import { MAX_DATA_BYTES } from '../limits'
 import { decodeBase64 } from './base64'
 import { memberText, metadataOf } from './metadata'
 import { configKeyProblem, keySpan } from './names'
-
-/** Of the values of one object. */
-export const MAX_DATA_BYTES = 1048576
 
 const WHEN_IMMUTABLE = 'field is immutable when `immutable` is set'
 const text = new TextWriter()

@@ -14,7 +14,6 @@ import { Change, MODIFIED, takeChanges } from './changes'
 import { Event, eventAt, isSettled, nextSequence, oldest, remember, resets, settleHistory } from './history'
 import { Watcher } from './watcher'
 
-export const MAX_WATCHERS = 4096
 /** As often as the real server's. */
 const BOOKMARK_MS: i64 = 60000
 
