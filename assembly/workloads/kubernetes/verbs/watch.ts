@@ -19,7 +19,7 @@ import { ADDED } from '../watch/changes'
 import { isCovered, sequenceAfter, settleHistory } from '../watch/history'
 import { Watcher } from '../watch/watcher'
 import { MAX_LIST_BYTES, MAX_WATCHERS } from '../limits'
-import { addWatcher, watcherCount, writeError } from '../watch/watchers'
+import { addWatcher, endReset, watcherCount, writeError } from '../watch/watchers'
 import { sendLong } from './spool'
 
 /** Without timeoutSeconds: between them, at random, so that not all come back at once. The real server's. */
@@ -35,6 +35,7 @@ export function watchObjects(call: Call): i32 {
   const selectors = new Selectors()
   if (!readSelectors(call, selectors)) return sendFailure(call.id)
   settleHistory()
+  endReset()
   const current = currentResourceVersion()
   let from: i64 = 0
   if (version.length > 0) {
