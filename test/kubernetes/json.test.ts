@@ -65,6 +65,7 @@ t.test('keeps to its limits of depth and size', async (t) => {
 
 t.test('survives bodies that are made of brackets, names and duplicates', async (t) => {
   const at = new KubernetesShell()
+  const many = (value: string) => Array.from({ length: 100_000 }, (_, i) => `"k${i.toString(36)}":"${value}"`).join()
   const fill = (piece: string, open: string, close: string) => `${open}${piece.repeat(Math.floor((MAX_BODY_BYTES - 200) / piece.length)).slice(0, -1)}${close}`
   for (const body of [
     fill('[],', '{"x":[', ']}'),
@@ -73,7 +74,12 @@ t.test('survives bodies that are made of brackets, names and duplicates', async 
     `{"x":{${Array.from({ length: 300_000 }, (_, i) => `"${i.toString(36)}":0`).join()}}}`,
     `{"metadata":{"name":"y","finalizers":[${Array.from({ length: 300_000 }, (_, i) => `"${i.toString(36)}"`).join()}]}}`,
     `{"metadata":{"name":"y","labels":{${Array.from({ length: 200_000 }, (_, i) => `"${i.toString(36)}":""`).join()}}}}`,
+    `{"metadata":{"name":"y","labels":{${Array.from({ length: 200_000 }, (_, i) => `"-${i.toString(36)}":""`).join()}}}}`,
+    `{"metadata":{"name":"y"},"data":{${Array.from({ length: 200_000 }, (_, i) => `"!${i.toString(36)}":""`).join()}}}`,
+    `{"metadata":{"name":"y"},"data":{${many('')}},"binaryData":{${many('')}}}`,
     fill('"a":"b",', '{"metadata":{"name":"y"},"data":{', '}}'),
+    fill('{},', '{"metadata":{"name":"y","ownerReferences":[', ']}}'),
+    fill('null,', '{"metadata":{"name":"y","ownerReferences":[', ']}}'),
     '['.repeat(MAX_BODY_BYTES),
   ]) {
     const { status } = at.ask('POST', CONFIG_MAPS, body)

@@ -17,4 +17,4 @@ export const MAX_WATCHERS = 4096
 export const MAX_EVENTS = 16384
 export const MAX_EVENT_BYTES = 25165824
 /** Bytes of one answer; above it a client must ask for pages. */
-export const MAX_LIST_BYTES = 50331648
+export const MAX_LIST_BYTES = 33554432

@@ -115,7 +115,7 @@ function writeList(call: Call, options: ListOptions): bool {
   let items: i64 = 0
   let more = false
   last.clear()
-  items_.clear()
+  items_.shrink()
   markArena()
   while (scan.next()) {
     record.read(scan.value.at, scan.value.length, scan.version)
