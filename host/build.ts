@@ -48,7 +48,7 @@ const MODULES = {
  * The compiler's level for each file of assembly/crypto/hot/. 0 where the order of statements was chosen by hand: at level 3 Binaryen
  * sinks single-use values, and V8 keeps the order that it is given.
  */
-const HOT: Record<string, 0 | 3> = { aes8: 0, aes16: 0, 'chacha20-pass': 0, 'sha256-blocks': 0, 'sha512-blocks': 0 }
+const HOT: Record<string, 0 | 3> = { aes: 0, 'chacha20-pass': 0, 'sha256-blocks': 0, 'sha512-blocks': 0 }
 
 /** What both the compiler and V8 take for granted; Binaryen's tools want to be told. */
 const FEATURES = ['simd', 'bulk-memory', 'bulk-memory-opt', 'mutable-globals', 'sign-ext', 'nontrapping-float-to-int']

@@ -1,6 +1,6 @@
 /**
- * Identities of a development host, made once: operator, two approvers, a pipeline with its certificate, an owner, and the genesis that
- * names them. Whoever reads the folder is all of them: that is what `development` means, and PCR17 says it.
+ * Identities of a development host, made once: operator, auditor, two approvers, a pipeline with its certificate, an owner, and the genesis
+ * that names them. Whoever reads the folder is all of them: that is what `development` means, and PCR17 says it.
  */
 import { createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes, sign, X509Certificate } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { DEFAULT_ROLES } from '../control/actions.ts'
 import { type SignedGenesis, signGenesis, verifyGenesis } from '../control/genesis.ts'
 import { rawPublicKey } from '../control/keys.ts'
+import { makeStoreIdentity } from '../kms/store-keys/index.ts'
 import { type DataFolder, makeDataFolder } from '../nitro/data-folder.ts'
 import { certificateDigest } from '../nitro/eif/signature.ts'
 import { basicConstraints, keyUsage, makeCertificate, type Rdn } from '../nitro/pki/certificate.ts'
@@ -37,11 +38,11 @@ export function makeDevelopmentHost(data: string): { folder: DataFolder; made: b
       approvers: approvers.map(publicHex),
       threshold: 2,
       operators: [publicHex(developmentKey(folder, 'operator'))],
-      auditors: [],
+      auditors: [publicHex(developmentKey(folder, 'auditor'))],
       pipelineCertificates: [certificateDigest(pipeline)],
       attestationRoots: [pki.rootFingerprint],
-      kmsKey: null,
-      logKey: null,
+      kmsKey: makeStoreIdentity(folder.kms),
+      logKey: publicHex(keyFile(folder.nitro, 'log.key')),
       roles: structuredClone(DEFAULT_ROLES),
     },
     approvers,
@@ -77,12 +78,16 @@ export function pipelineFiles(folder: DataFolder): { certificate: string; key: s
   return { certificate: join(pipeline, 'certificate.pem'), key: join(pipeline, 'key.pem') }
 }
 
-/** A grant of version 1 for one enclave, signed by the development owner. @returns the chain's bytes */
+/**
+ * A grant of version 1 for one enclave, signed by the development owner. With `store: false` what the enclave writes ends with it.
+ * @returns the chain's bytes
+ */
 export async function developmentGrant(
   folder: DataFolder,
-  facts: { enclaveName: string; workloadName: string; releaseRule: ReleaseRule },
+  facts: { enclaveName: string; workloadName: string; releaseRule: ReleaseRule; store?: boolean },
 ): Promise<Uint8Array> {
   const owner = ownerKey(folder)
+  const { genesis, digest } = readGenesis(folder)
   const grant = encodeGrant({
     version: 1,
     owners: [publicHex(owner)],
@@ -90,11 +95,11 @@ export async function developmentGrant(
     enclaveName: facts.enclaveName,
     workloadName: facts.workloadName,
     storeId: await storeId(publicHex(owner), facts.enclaveName),
-    kmsKey: null,
+    kmsKey: facts.store === false ? null : genesis.kmsKey,
     releaseRule: facts.releaseRule,
     minSecurityVersion: 1,
-    logKey: null,
-    genesisDigest: readGenesis(folder).digest,
+    logKey: genesis.logKey,
+    genesisDigest: digest,
     development: true,
   })
   return encodeGrantChain([{ bytes: grant, signature: new Uint8Array(sign(null, grantSigningInput(grant), owner)) }])

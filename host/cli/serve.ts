@@ -10,10 +10,20 @@ import type { DataFolder } from '../nitro/data-folder.ts'
 import { type KmsOptions, startNitro } from './nitro-process.ts'
 import { progress } from './output.ts'
 import { findHost } from './running-host.ts'
+import { parseStoreOption } from './store-option.ts'
 
 const PROBE_MS = 1000
+/** Nitro's events that people and programs are told of. */
+const TOLD = ['ended', 'killed', 'failed', 'store-trouble']
 
-export type ServeOptions = { port: string; json?: boolean; clock?: ClockSetting | undefined; kms: KmsOptions }
+export type ServeOptions = {
+  port: string
+  json?: boolean
+  clock?: ClockSetting | undefined
+  kms: KmsOptions
+  /** See `parseStoreOption`. */
+  store: string
+}
 
 export type ServingHost = {
   gateway: string
@@ -39,9 +49,10 @@ export async function serveHost(folder: DataFolder, options: ServeOptions): Prom
     ...(options.clock !== undefined && { clock: options.clock }),
     port: Number(options.port),
     kms: options.kms,
+    store: parseStoreOption(options.store),
     origins: [],
     onEvent: (event) => {
-      if (event.event !== 'ended' && event.event !== 'killed' && event.event !== 'failed') return
+      if (!TOLD.includes(event.event)) return
       tell(event)
       if (!options.json) progress(`host: ${JSON.stringify(event)}`)
     },

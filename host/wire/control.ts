@@ -24,7 +24,10 @@ type Value<F extends Field> = F extends 'uint'
 
 /** Messages of nitro to the parent, field by field. */
 export const TO_PARENT = {
-  /** Where to listen: address, port (0 = any free), path of the enclaves' socket, Origins and Hosts that may connect. */
+  /**
+   * Where to listen: address, port (0 = any free), path of the enclaves' socket, Origins and Hosts that may connect. Where the KMS
+   * answers for stores (empty: nowhere), and what keeps them, in JSON.
+   */
   configure: {
     address: 'text',
     port: 'uint',
@@ -32,15 +35,21 @@ export const TO_PARENT = {
     origins: 'texts',
     hosts: 'texts',
     stepDeadlineMs: 'uint',
+    kmsSocket: 'text',
+    store: 'text',
   },
   /** A dial with this token is about to come; it is slot `slot`. */
   slot: { slot: 'uint', token: 'bytes' },
+  /** The enclave in this slot is about to be launched, and this is the store of its grant. */
+  store: { slot: 'uint', storeId: 'bytes' },
   /** Slot serves this enclave from now on. */
   enclave: { slot: 'uint', name: 'text', enclaveId: 'text' },
   /** Slot is dead or about to be: close its sessions. */
   gone: { slot: 'uint' },
   /** An answer waits at fd 4: wake the slot by an empty frame. */
   nudge: { slot: 'uint' },
+  /** Slot takes no new sessions; those that are open go on. */
+  drain: { slot: 'uint' },
   /** The request was verified: let the client send its image. */
   upload: { connection: 'uint', request: 'uint' },
   answer: { connection: 'uint', request: 'uint', json: 'text' },
@@ -53,12 +62,17 @@ export const TO_NITRO = {
   listening: { port: 'uint', layers: 'texts' },
   failed: { reason: 'text' },
   introduced: { slot: 'uint' },
-  request: { connection: 'uint', request: 'uint', jws: 'text' },
+  /** `since`: size of the checkpoint that the sender holds; 0 for none. */
+  request: { connection: 'uint', request: 'uint', jws: 'text', since: 'uint' },
+  /** More of what a request has opened: a query as host/control/readings.ts has it. */
+  read: { connection: 'uint', request: 'uint', query: 'text' },
   chunk: { connection: 'uint', bytes: 'bytes' },
   closed: { connection: 'uint' },
   /** Slot has not answered for so long. Nitro looks itself before it believes it. */
   late: { slot: 'uint', waitedMs: 'uint' },
   lost: { slot: 'uint' },
+  /** The store's backend does not answer. */
+  trouble: { reason: 'text' },
 } as const satisfies Record<string, Record<string, Field>>
 
 type Schema = Record<string, Record<string, Field>>

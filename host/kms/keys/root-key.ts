@@ -3,10 +3,10 @@
  * what it seals: it keeps out other users and copies of single files, not whoever reads the folder. LIMIT: an old version of a file opens
  * as well as the newest; a rolled-back disk shows to nobody here.
  */
-import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, type KeyObject, randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, statSync } from 'node:fs'
+import { type Disk, disk, writeDurably } from '../../disk/durable.ts'
 import { FatalError } from '../../errors.ts'
-import { writeDurably } from './durable.ts'
 
 const KEY_BYTES = 32
 const MAGIC = Buffer.from('wckms\x01')
@@ -25,14 +25,14 @@ export class RootKey {
    * @param mayMake whether there is nothing yet that another root key sealed
    * @throws FatalError ERR_KMS_ROOT_KEY
    */
-  static open(path: string, mayMake: boolean): RootKey {
+  static open(path: string, mayMake: boolean, on: Disk = disk): RootKey {
     if (!existsSync(path)) {
       if (!mayMake)
         throw new FatalError(
           'ERR_KMS_ROOT_KEY',
           `${path} is missing, and keys are there that only it opens: restore it`,
         )
-      writeDurably(path, randomBytes(KEY_BYTES))
+      writeDurably(path, randomBytes(KEY_BYTES), on)
     }
     const mode = statSync(path).mode & 0o777
     if ((mode & 0o077) !== 0)
@@ -43,6 +43,11 @@ export class RootKey {
     const key = createSecretKey(bytes)
     bytes.fill(0)
     return new RootKey(key)
+  }
+
+  /** A key of 32 bytes for another class of files. */
+  derive(label: string): Uint8Array {
+    return new Uint8Array(hkdfSync('sha256', this.#key, new Uint8Array(0), label, KEY_BYTES))
   }
 
   /** @param name what the file is, which is authenticated with it: files do not pass for each other */

@@ -108,3 +108,26 @@ export function checkPlace(place: Uint8Array): void {
   if (place.length !== PLACE_BYTES)
     throw new UsageError('ERR_STORE_CHANGES', `a place has ${PLACE_BYTES} bytes, not ${place.length}`)
 }
+
+/**
+ * A source's chunk, in parts that one commit carries.
+ * @throws UsageError ERR_STORE_CHANGES, ERR_STORE_LIMIT: a record that no commit could have brought
+ */
+export function* partsOf(records: StoreRecord[], limits: CommitLimits): Generator<StoreRecord[]> {
+  let part: StoreRecord[] = []
+  let bytes = 0
+  for (const { place, record } of records) {
+    checkPlace(place)
+    const size = place.length + record.length
+    if (size > limits.bytes)
+      throw new UsageError('ERR_STORE_LIMIT', `a record of ${size} bytes with its place, at most ${limits.bytes}`)
+    if (part.length === limits.records || bytes + size > limits.bytes) {
+      yield part
+      part = []
+      bytes = 0
+    }
+    part.push({ place, record })
+    bytes += size
+  }
+  if (part.length > 0) yield part
+}

@@ -15,27 +15,18 @@ import {
   type CommitLimits,
   checkCommit,
   checkKept,
-  checkPlace,
   checkStoreId,
   headHash,
   type Kept,
+  partsOf,
   type StoreEngine,
   type StoreRecord,
 } from './engine.ts'
 import { decodeKept, encodeKept, INCARNATION_BYTES, type Placed } from './kept.ts'
+import { after, conditionKey, HERE, incarnationOf, keptKey, placeOf, RecordKey, recordsKey, storeOf } from './keys.ts'
 import { type Block, type Database, Environment } from './lmdb/environment.ts'
-import {
-  after,
-  conditionKey,
-  HERE,
-  incarnationOf,
-  keptKey,
-  placeOf,
-  RecordKey,
-  recordsKey,
-  storeOf,
-} from './lmdb/keys.ts'
 import { lockFile } from './lmdb/lock.ts'
+import { LoadDeadline } from './load-deadline.ts'
 
 /** PROTOCOLS.md 6: a group commit's records; bytes by how long one fdatasync may take. */
 const LIMITS: CommitLimits = { records: 1000, bytes: 8388608 }
@@ -134,7 +125,7 @@ export class LmdbEngine implements StoreEngine {
     checkStoreId(store)
     await this.#last.get(store)
     const transaction = this.#environment.read((database) => database.useReadTransaction())
-    const deadline = tooLong(this.#loadMs)
+    const deadline = new LoadDeadline(this.#loadMs)
     try {
       const kept = this.#environment.read((database) => database.get(keptKey(store), { transaction }))
       if (kept === undefined) return undefined
@@ -143,7 +134,7 @@ export class LmdbEngine implements StoreEngine {
       for (let start: Buffer | undefined = all; start !== undefined; ) {
         const range: RangeOptions = { start, end: after(all), transaction }
         const chunk: Chunk = this.#environment.read((database) => nextChunk(database.getRange(range)))
-        if (chunk.records.length > 0) await Promise.race([each(chunk.records), deadline.passed])
+        if (chunk.records.length > 0) await deadline.within(each(chunk.records))
         start = chunk.next
       }
       return { head, meta }
@@ -164,7 +155,7 @@ export class LmdbEngine implements StoreEngine {
     let old: Placed | undefined
     try {
       for await (const chunk of records)
-        for (const part of parts(chunk))
+        for (const part of partsOf(chunk, LIMITS))
           await this.#submit(store, { bytes: sizeOf(part), changes: 0 }, () => ({
             write: (database) => {
               for (const { place, record } of part) database.put(key.at(place), record as Buffer)
@@ -354,32 +345,6 @@ function nextChunk(entries: Iterable<{ key: Buffer; value: Buffer }>): Chunk {
     bytes += value.length + key.length
   }
   return { records }
-}
-
-/** A source's chunk, in parts that one commit could carry. */
-function* parts(records: StoreRecord[]): Generator<StoreRecord[]> {
-  let part: StoreRecord[] = []
-  let bytes = 0
-  for (const record of records) {
-    checkPlace(record.place)
-    if (part.length === LIMITS.records || (part.length > 0 && bytes + record.record.length > LIMITS.bytes)) {
-      yield part
-      part = []
-      bytes = 0
-    }
-    part.push(record)
-    bytes += record.record.length
-  }
-  if (part.length > 0) yield part
-}
-
-function tooLong(ms: number): { passed: Promise<never>; stop(): void } {
-  let timer: ReturnType<typeof setTimeout>
-  const passed = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(gone(`the load was not taken within ${ms} ms`)), ms)
-  })
-  passed.catch(() => {})
-  return { passed, stop: () => clearTimeout(timer) }
 }
 
 function gone(reason: string): UnavailableError {

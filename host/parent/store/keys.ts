@@ -1,13 +1,17 @@
 /**
- * Keys of the parent's LMDB: store id[32] ‖ u8 kind ‖ …, so that a store lies together and its records in the order of their places.
- * The condition of a commit is a key too: it exists exactly where the head with this hash is kept, and LMDB looks it up in the write
- * transaction itself.
+ * Keys of all engines: store id[32] ‖ u8 kind ‖ …, so that a store lies together and its records in the order of their places.
  */
-import { INCARNATION_BYTES } from '../kept.ts'
+import { INCARNATION_BYTES } from './kept.ts'
 
 const KEPT = 0
+/**
+ * What a commit compares, besides the head. LMDB: ‖ incarnation ‖ head's hash, and it exists exactly where that head is kept. etcd: one key,
+ * whose revision tells whether a commit that got lost may still come.
+ */
 const CONDITION = 1
 const RECORD = 2
+/** etcd alone: ‖ incarnation of a replacement that is under way. */
+const STAGED = 3
 
 const ID_BYTES = 32
 const RECORDS_AT = ID_BYTES + 1
@@ -21,6 +25,14 @@ export function keptKey(store: string): Buffer {
 
 export function conditionKey(store: string, incarnation: Uint8Array, hash: Uint8Array): Buffer {
   return Buffer.concat([Buffer.from(store, 'hex'), Buffer.from([CONDITION]), incarnation, hash])
+}
+
+export function fenceKey(store: string): Buffer {
+  return Buffer.concat([Buffer.from(store, 'hex'), Buffer.from([CONDITION])])
+}
+
+export function stagedKey(store: string, incarnation: Uint8Array): Buffer {
+  return Buffer.concat([Buffer.from(store, 'hex'), Buffer.from([STAGED]), incarnation])
 }
 
 /** Before all records of an incarnation, or of a store. */
