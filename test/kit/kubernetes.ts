@@ -32,7 +32,12 @@ export class KubernetesShell {
     const response = this.open(method, path, body, options)
     if (!response.ended) throw new Error(`${method} ${path} stays open`)
     const text = response.takeText()
-    return { status: response.status, json: text.startsWith('{') ? JSON.parse(text) : null, text, headers: response.headers }
+    return {
+      status: response.status,
+      json: text.startsWith('{') ? JSON.parse(text) : null,
+      text,
+      headers: response.headers,
+    }
   }
 
   /** A reply that has to be of this status. */
