@@ -57,10 +57,10 @@ lines.once('line', (line) => {
 })
 
 async function start(settings: KmsSettings): Promise<void> {
-  const opened = Promise.withResolvers<StoreKeys>()
-  // Bound while the parent's folder may still be touched; who asks before the keys are there waits for them.
+  // Before the rest: it is the one path outside of the folder, and from here on there is none. Whoever dials waits for the keys.
+  const stores = Promise.withResolvers<StoreKeys>()
   if (settings.stores !== null)
-    await listenForStoreKeys(settings.stores.socket, async (message) => (await opened.promise).handle(message), fail)
+    await listenForStoreKeys(settings.stores.socket, async (message) => (await stores.promise).handle(message), fail)
   const layers = confine(settings.folder)
   const credentialsFile = join(settings.folder, 'credentials')
   if (!existsSync(credentialsFile))
@@ -86,7 +86,7 @@ async function start(settings: KmsSettings): Promise<void> {
   const tick = () => void kms.tick().catch(fail)
   tick()
   setInterval(tick, TICK_MS)
-  if (settings.stores !== null) opened.resolve(await openStores(settings, settings.stores, now))
+  if (settings.stores !== null) stores.resolve(await openStores(settings, settings.stores, now))
   const port = await new KmsServer(kms, credentials).listen(settings.address, settings.port)
   tell({ event: 'listening', port, layers })
 }
