@@ -1,6 +1,7 @@
 /** The command line: nitro-cli's verbs with its flags, and wasmclave's own beside them. One file a verb or a family of verbs. */
 import { Command, Option } from 'commander'
 import { attest } from './attest.ts'
+import { audit } from './audit.ts'
 import { badDocuments } from './bad-documents.ts'
 import { bench } from './bench.ts'
 import { claims } from './claims.ts'
@@ -13,11 +14,14 @@ import { host } from './host.ts'
 import { addKmsVerbs } from './kms.ts'
 import { explain, failWith } from './output.ts'
 import { proxy } from './proxy.ts'
+import { addReleaseVerbs } from './release.ts'
 import { addStoreVerbs } from './store.ts'
 import { up } from './up.ts'
 import { verify } from './verify.ts'
 
 const DATA = ['--data <dir>', 'data folder of the host', '.wasmclave'] as const
+
+const STORE_HELP = 'what keeps the stores: lmdb, etcd://HOST:PORT,HOST:PORT, or a JSON file with settings'
 
 /** Every verb shows how it is called; lines have 100 columns at most. */
 const examples = (...lines: string[]) =>
@@ -45,6 +49,7 @@ program
     '300',
   )
   .option('--workload <name>', 'what to launch: kubernetes, keyvalue, echo or hello', 'keyvalue')
+  .option('--store <where>', STORE_HELP, 'lmdb')
   .option('--plain', 'http instead of https at the proxy')
   .option('--no-launch', 'start the host and launch nothing')
   .option('--clock <offset>', 'shift the clock of NSM and KMS: +4h, -90s, or frozen:2026-01-02T03:04:05Z')
@@ -73,6 +78,7 @@ program
     'how old evidence for the KMS may be (AWS documents no value), or leaf: as its certificate',
     '300',
   )
+  .option('--store <where>', STORE_HELP, 'lmdb')
   .option('--development', 'make development identities and a genesis where there are none')
   .option('--json', 'one JSON object a line on stdout')
   .addHelpText('after', examples('wasmclave host --development', 'wasmclave host --data /srv/host --port 0 --json'))
@@ -159,6 +165,7 @@ program
   .option('--enclave-cid <cid>')
   .option('--enclave-name <name>')
   .option('--launch-grant <file>', "the owner's grant; a development host signs one")
+  .option('--release <file>', "the pipeline's envelope; a development host releases what its own pipeline signed")
   .option('--config <json>', "nitro-cli's configuration file")
   .addOption(new Option('--debug-mode', 'refused'))
   .addOption(new Option('--attach-console', 'refused'))
@@ -192,6 +199,22 @@ program
     examples('wasmclave terminate-enclave --enclave-name echo', 'wasmclave terminate-enclave --all'),
   )
   .action(terminateEnclave)
+
+program
+  .command('audit')
+  .description('what was asked of your enclave and its host, by whom, and what came of it: every entry proven')
+  .option(...DATA)
+  .option('--enclave-name <name>', 'required; host alone for what concerns all')
+  .option('--launch-grant <file>', 'your grant, which names the log; DIR/customer/NAME.grant by default')
+  .option('--owner-key <file>', 'who asks; DIR/customer/owner.key by default')
+  .option('--auditor', "ask as the development host's auditor")
+  .option('--follow', 'go on, with what comes')
+  .option('--json', 'one JSON object a line')
+  .addHelpText(
+    'after',
+    examples('wasmclave audit --enclave-name keyvalue', 'wasmclave audit --enclave-name keyvalue --follow --json'),
+  )
+  .action(audit)
 
 program
   .command('console')
@@ -296,6 +319,7 @@ program
   .action(bench)
 
 addKmsVerbs(program)
+addReleaseVerbs(program)
 addStoreVerbs(program)
 
 program.parseAsync().catch(failWith)
