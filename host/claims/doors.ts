@@ -43,7 +43,8 @@ export function sendAdmin(target: Target, message: string, image?: Uint8Array): 
       end({
         text,
         code: answer.error === undefined ? undefined : (answer.error.data?.code ?? 'ERROR'),
-        result: answer.result,
+        // What it came to stands beside its proof
+        result: (answer.result as { value?: unknown } | undefined)?.value,
       })
     })
   })
