@@ -14,11 +14,14 @@ import { host } from './host.ts'
 import { addKmsVerbs } from './kms.ts'
 import { explain, failWith } from './output.ts'
 import { proxy } from './proxy.ts'
+import { addReleaseVerbs } from './release.ts'
 import { addStoreVerbs } from './store.ts'
 import { up } from './up.ts'
 import { verify } from './verify.ts'
 
 const DATA = ['--data <dir>', 'data folder of the host', '.wasmclave'] as const
+
+const STORE_HELP = 'what keeps the stores: lmdb, etcd://HOST:PORT,HOST:PORT, or a JSON file with settings'
 
 /** Every verb shows how it is called; lines have 100 columns at most. */
 const examples = (...lines: string[]) =>
@@ -42,6 +45,7 @@ program
   .option('--kms-port <port>', 'port of the KMS, 0 for any', '7445')
   .option('--kms-document-age <seconds>', 'how old evidence for the KMS may be, or leaf: as its certificate', '300')
   .option('--workload <name>', 'what to launch: kubernetes, keyvalue, echo or hello', 'keyvalue')
+  .option('--store <where>', STORE_HELP, 'lmdb')
   .option('--plain', 'http instead of https at the proxy')
   .option('--no-launch', 'start the host and launch nothing')
   .option('--clock <offset>', 'shift the clock of NSM and KMS: +4h, -90s, or frozen:2026-01-02T03:04:05Z')
@@ -66,6 +70,7 @@ program
   .option('--port <port>', 'port of the gateway, 0 for any', '7443')
   .option('--kms-port <port>', 'port of the KMS, 0 for any', '7445')
   .option('--kms-document-age <seconds>', 'how old evidence for the KMS may be, or leaf: as its certificate', '300')
+  .option('--store <where>', STORE_HELP, 'lmdb')
   .option('--development', 'make development identities and a genesis where there are none')
   .option('--json', 'one JSON object a line on stdout')
   .addHelpText('after', examples('wasmclave host --development', 'wasmclave host --data /srv/host --port 0 --json'))
@@ -152,6 +157,7 @@ program
   .option('--enclave-cid <cid>')
   .option('--enclave-name <name>')
   .option('--launch-grant <file>', "the owner's grant; a development host signs one")
+  .option('--release <file>', "the pipeline's envelope; a development host releases what its own pipeline signed")
   .option('--config <json>', "nitro-cli's configuration file")
   .addOption(new Option('--debug-mode', 'refused'))
   .addOption(new Option('--attach-console', 'refused'))
@@ -305,6 +311,7 @@ program
   .action(bench)
 
 addKmsVerbs(program)
+addReleaseVerbs(program)
 addStoreVerbs(program)
 
 program.parseAsync().catch(failWith)

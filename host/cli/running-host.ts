@@ -51,7 +51,10 @@ function notRunning(folder: DataFolder): UnavailableError {
 export type Signer = { key: KeyObject; folder: string }
 
 /** A key of an office in DIR/development. */
-export function developmentSigner(folder: DataFolder, name: 'operator' | 'auditor' | 'approver-1'): Signer {
+export function developmentSigner(
+  folder: DataFolder,
+  name: 'operator' | 'auditor' | 'approver-1' | 'approver-2',
+): Signer {
   return { key: developmentKey(folder, name), folder: join(folder.development, name) }
 }
 

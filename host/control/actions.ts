@@ -3,6 +3,7 @@
  * whether many must approve it. What is not here does not exist: no exec, no shell, no log of a workload, no memory, no generic call.
  */
 import { RefusedError } from '../errors.ts'
+import { GUARDED_ACTIONS, type GuardedAction, MAX_PAYLOAD_BYTES } from './policy/guards.ts'
 
 export const ROLES = ['operator', 'approver', 'auditor'] as const
 export type Role = (typeof ROLES)[number]
@@ -18,6 +19,8 @@ export type Parameters = {
     eifBytes: number
     /** Deterministic CBOR of the grant chain, base64url. */
     grantChain: string
+    /** DSSE envelope of the image's release, base64url; without one nothing runs. */
+    release: string | null
   }
   'describe-enclaves': { metadata: boolean }
   /** At once. */
@@ -37,6 +40,17 @@ export type Parameters = {
   'describe-log': Record<string, never>
   /** Opens a reading of a subject's entries: an enclave's name, or `host`. */
   'read-log': { subject: string }
+  /** A guarded action, and all that it would do as canonical JSON. Whose `policy` is no longer in force is refused. */
+  propose: { action: GuardedAction; payload: string; policy: string; expiresMs: number }
+  /** Ed25519 over the whole matter (proposals/approval.ts), hex, by the key that signs the request. */
+  approve: { proposal: string; signature: string }
+  withdraw: { proposal: string }
+  execute: { proposal: string }
+  'describe-proposals': Record<string, never>
+  'show-proposal': { proposal: string }
+  'describe-policy': Record<string, never>
+  /** How the policy came to be of this version: the proposal and its approvals. */
+  'show-policy-change': { version: number }
   'roll-out': { name: string; release: string }
   'rotate-store-keys': { name: string }
   'enrol-key': { role: Role; key: string }
@@ -53,6 +67,8 @@ export const ENCLAVE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/
 const ENCLAVE_ID = /^i-[0-9a-f]{17}-enc[0-9a-f]{1,16}$/
 const MAX_GRANT_CHARACTERS = 32768
 const MAX_POLICY_CHARACTERS = 32768
+/** 24,576 bytes of an envelope in base64url. */
+const MAX_RELEASE_CHARACTERS = 32768
 
 type Check = (value: unknown) => boolean
 const isUint =
@@ -94,6 +110,7 @@ const TABLE: Record<Action, Row> = {
         eifSha384: isDigest,
         eifBytes: isUint(MAX_EIF_BYTES),
         grantChain: isBase64Url(MAX_GRANT_CHARACTERS),
+        release: orNull(isBase64Url(MAX_RELEASE_CHARACTERS)),
       },
     ],
     roles: ['operator'],
@@ -112,6 +129,24 @@ const TABLE: Record<Action, Row> = {
   'lift-quarantine': { shapes: [{ name: isName }], roles: ['operator'] },
   'describe-log': { shapes: [{}], roles: ROLES },
   'read-log': { shapes: [{ subject: isName }], roles: ['auditor'] },
+  propose: {
+    shapes: [
+      {
+        action: (v) => GUARDED_ACTIONS.includes(v as GuardedAction),
+        payload: (v) => typeof v === 'string' && v.length <= MAX_PAYLOAD_BYTES,
+        policy: isDigest,
+        expiresMs: isUint(Number.MAX_SAFE_INTEGER),
+      },
+    ],
+    roles: ['operator', 'approver'],
+  },
+  approve: { shapes: [{ proposal: isKey, signature: isText(/^[0-9a-f]{128}$/) }], roles: ['approver'] },
+  withdraw: { shapes: [{ proposal: isKey }], roles: ['operator', 'approver'] },
+  execute: { shapes: [{ proposal: isKey }], roles: ['operator', 'approver'] },
+  'describe-proposals': { shapes: [{}], roles: ROLES },
+  'show-proposal': { shapes: [{ proposal: isKey }], roles: ROLES },
+  'describe-policy': { shapes: [{}], roles: ROLES },
+  'show-policy-change': { shapes: [{ version: isUint(2 ** 31) }], roles: ROLES },
   'roll-out': { shapes: [{ name: isName, release: isDigest }], roles: ['operator'], guarded: true },
   'rotate-store-keys': { shapes: [{ name: isName }], roles: ['operator'], guarded: true },
   'enrol-key': {

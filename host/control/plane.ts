@@ -11,7 +11,7 @@ import { type AdminAnswer, type Answered, answeredBytes, encodeAnswer, type LogP
 import type { Json } from '../wire/canonical-json.ts'
 import { printable } from '../wire/printable.ts'
 import type { Request } from './actions.ts'
-import type { Genesis } from './genesis.ts'
+import { thumbprint } from './keys.ts'
 import type { Office } from './offices.ts'
 import { type Audience, judgeRequest, type SignedRequest, verifyRequest } from './request.ts'
 import type { ControlState } from './state.ts'
@@ -28,7 +28,6 @@ export type Done = { result: unknown; admitted?: Admitted }
 export type PlaneOptions = {
   log: Log
   state: ControlState
-  roles: Genesis['roles']
   audience: Audience
   now(): number
   /** How long what is only counted waits for its entry; a minute where nothing is said. */
@@ -77,7 +76,7 @@ export class AdminPlane {
   }
 
   async #answerSigned(signed: SignedRequest, caller: Caller): Promise<AdminAnswer> {
-    const { log, state, roles, audience, now, effect } = this.#options
+    const { log, state, audience, now, effect } = this.#options
     const claim = state.claim(signed.digest)
     const replay = new RefusedError('ERR_ADMIN_REPLAY', 'this request was made before')
     if (claim === 'repeat') {
@@ -88,7 +87,7 @@ export class AdminPlane {
       const { subject, action } = state.seen(signed.digest) ?? { subject: HOST, action: null }
       return this.#refuse(signed, subject, action, replay, caller)
     }
-    const judged = judgeRequest(signed, roles, audience, now())
+    const judged = judgeRequest(signed, state.guard.policy.policy.roles, audience, now())
     let { refusal } = judged
     let subject = HOST
     if (judged.request !== undefined)
@@ -110,7 +109,7 @@ export class AdminPlane {
       request: digest,
       kid,
       role: office.role,
-      approvedBy: [],
+      approvedBy: request.action === 'execute' ? state.guard.approvedBy(request.parameters.proposal).map(kidOf) : [],
     })
     // CRASH: the intent is durable and may have taken effect or not: the next start closes it, and does not run it again.
     let answered: Answered
@@ -186,6 +185,10 @@ export class AdminPlane {
       if (count > 0) this.#options.log.append({ kind, subject: HOST, count }).catch(() => {})
     }
   }
+}
+
+function kidOf(keyHex: string): string {
+  return thumbprint(Buffer.from(keyHex, 'hex'))
 }
 
 export function base64(hashes: Uint8Array[]): string[] {

@@ -4,8 +4,10 @@
  * copies that come at once are one request and its replay.
  */
 import { type Entry, HOST } from '../log/proofs/entry.ts'
-import type { Genesis } from './genesis.ts'
+import { type Genesis, genesisDigest } from './genesis.ts'
 import { Offices } from './offices.ts'
+import { isGuardEntry } from './proposals/entry.ts'
+import { GuardState } from './proposals/state.ts'
 
 /** An intent whose outcome is not in the log. */
 export type OpenIntent = { index: number; subject: string; action: string; request: string }
@@ -14,6 +16,8 @@ type Seen = { subject: string; action: string | null; replayed: boolean }
 
 export class ControlState {
   readonly offices: Offices
+  /** Policy in force, proposals, releases that may run. */
+  readonly guard: GuardState
   /** By the digest of what was signed; as long as the log is. */
   readonly #requests = new Map<string, Seen>()
   readonly #open = new Map<number, OpenIntent>()
@@ -21,6 +25,7 @@ export class ControlState {
 
   constructor(genesis: Genesis) {
     this.offices = new Offices(genesis)
+    this.guard = new GuardState({ genesis, digest: genesisDigest(genesis) })
   }
 
   get openIntents(): OpenIntent[] {
@@ -49,6 +54,11 @@ export class ControlState {
   }
 
   take(index: number, entry: Entry): void {
+    if (isGuardEntry(entry)) {
+      const verdict = this.guard.apply(index, entry)
+      if (verdict.holds && verdict.effect?.action === 'change-policy') this.offices.appoint(verdict.effect.policy)
+      return
+    }
     switch (entry.kind) {
       case 'intent':
         this.#see(entry.request, entry.subject, entry.action)

@@ -10,7 +10,7 @@ import type { BootRecord } from '../verifier/index.ts'
 import type { ToParent } from '../wire/control.ts'
 import { HASH_ALGORITHM } from './eif/describe.ts'
 import { Enclave } from './enclave.ts'
-import { prepareLaunch } from './launch.ts'
+import { type LaunchInput, prepareLaunch } from './launch.ts'
 import { Signer } from './nsm/signer.ts'
 import type { Pki } from './pki/pki.ts'
 import { describeEpitaph } from './pool/epitaph.ts'
@@ -37,6 +37,8 @@ export type EnclavesOptions = {
   /** What the host knows of a name from its log. */
   admitted(name: string): Admitted | undefined
   isQuarantined(name: string): boolean
+  /** By which releases are judged, at this moment. */
+  admission(): Pick<LaunchInput, 'policy' | 'rolledOut'>
   tell(message: ToParent): void
   onEvent(event: Record<string, unknown>): void
   now(): number
@@ -166,10 +168,11 @@ export class Enclaves {
     const launch = await prepareLaunch({
       eif,
       grantChain,
+      release: parameters.release === null ? null : new Uint8Array(Buffer.from(parameters.release, 'base64url')),
+      ...this.#options.admission(),
       memoryMiB: parameters.memoryMiB,
       moduleId,
       instanceId,
-      genesis: genesis.genesis,
       genesisDigest: genesis.digest,
       boot: { ...this.#options.boot, isolation: await this.#options.isolation() },
       logged,

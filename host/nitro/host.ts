@@ -2,8 +2,10 @@
 import type { Request } from '../control/actions.ts'
 import type { SignedGenesis } from '../control/genesis.ts'
 import { AdminPlane, type Context, type Done, describeError } from '../control/plane.ts'
+import { Deliberation, type DeliberationRequest } from '../control/proposals/deliberation.ts'
 import { Readings } from '../control/readings.ts'
 import { RefusedError } from '../errors.ts'
+import type { Logged } from '../log/log.ts'
 import { HOST } from '../log/proofs/entry.ts'
 import { type BootRecord, verifyGrantChain } from '../verifier/index.ts'
 import { encodeAnswer } from '../wire/admin.ts'
@@ -50,6 +52,7 @@ export class Host {
   readonly #enclaves: Enclaves
   readonly #plane: AdminPlane
   readonly #readings: Readings
+  readonly #deliberation: Deliberation
   readonly #startedMs: number
 
   constructor(options: HostOptions) {
@@ -71,6 +74,7 @@ export class Host {
         ...options,
         isolation: () => this.#isolation(),
         admitted: (name) => log.state.offices.admitted(name),
+        admission: () => ({ policy: log.state.guard.policy, rolledOut: log.state.guard.rolledOut }),
         isQuarantined: (name) => log.state.isQuarantined(name),
         tell: (message) => this.#parent.tell(message),
       },
@@ -80,12 +84,12 @@ export class Host {
     this.#plane = new AdminPlane({
       log: log.log,
       state: log.state,
-      roles: genesis.genesis.roles,
       audience: { genesis: genesis.digest, host: instanceId },
       now: options.now,
       subjectOf: (request) => this.#subjectOf(request),
       effect: (request, context) => this.#execute(request, context),
     })
+    this.#deliberation = new Deliberation(log.log, log.state.guard, options.now)
     this.#readings = new Readings(log.log, log.key, options.now, async () => this.#health())
   }
 
@@ -193,7 +197,7 @@ export class Host {
     }
   }
 
-  async #execute(request: Request, { intent, caller }: Context): Promise<Done> {
+  async #execute(request: Request, { office, intent, caller }: Context): Promise<Done> {
     const logged = { index: intent.index, checkpoint: Buffer.from(intent.checkpoint).toString('utf8') }
     switch (request.action) {
       case 'run-enclave': {
@@ -221,11 +225,25 @@ export class Host {
         return { result: { ...this.#health(), reading: this.#readings.open(caller.connection, 'health') } }
       case 'describe-log':
         return { result: this.#describeLog() }
+      case 'propose':
+      case 'approve':
+      case 'withdraw':
+      case 'execute':
+      case 'describe-proposals':
+      case 'show-proposal':
+      case 'describe-policy':
+      case 'show-policy-change':
+        return { result: await this.#deliberate(request, office.key, intent) }
       case 'read-log':
         return { result: { reading: this.#readings.open(caller.connection, request.parameters) } }
       default:
         throw new RangeError(`${request.action} has no effect: it is guarded`)
     }
+  }
+
+  #deliberate(request: DeliberationRequest, key: Uint8Array, { entry }: Logged): Promise<unknown> {
+    if (entry.kind !== 'intent') throw new RangeError(`${entry.kind} is no intent`)
+    return this.#deliberation.take(request, Buffer.from(key).toString('hex'), entry.request)
   }
 
   async #describe(): Promise<unknown> {

@@ -89,7 +89,6 @@ export class PlaneUnderTest {
     const plane = new AdminPlane({
       log: opened,
       state,
-      roles: genesis.roles,
       audience,
       now: () => this.now,
       ...(countedMs !== undefined && { countedMs }),

@@ -6,6 +6,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import t from 'tap'
 import { WebSocket } from 'ws'
 import { developmentKey, readGenesis } from '../../host/cli/development.ts'
+import { developmentRelease } from '../../host/cli/development-release.ts'
 import { MAX_EIF_BYTES, type Parameters } from '../../host/control/actions.ts'
 import { signRequest } from '../../host/control/request.ts'
 import { errorCode } from '../../host/errors.ts'
@@ -16,6 +17,9 @@ const host = await HostUnderTest.start()
 t.teardown(() => host.stop())
 const echo = host.sign(imageOf('echo'))
 const grant = await host.grant('echo', signedMeasurements(echo))
+const released = await developmentRelease(host, echo)
+if (released === undefined) throw new Error('echo was not released')
+const { envelope } = released
 const CHUNK = 1_048_576
 
 type Message = { method?: string; result?: unknown; error?: { data: { code: string } } }
@@ -56,6 +60,7 @@ class Admin {
           eifSha384: createHash('sha384').update(echo).digest('hex'),
           eifBytes: echo.length,
           grantChain: Buffer.from(grant).toString('base64url'),
+          release: Buffer.from(envelope).toString('base64url'),
           ...changes,
         },
       },

@@ -34,6 +34,21 @@ export type EntryBody =
       answer: string | null
       admitted?: Admitted
     }
+  /** A guarded action that waits for approvals, whole: a policy, a release. `id`: SHA-256 of the request that made it, hex. */
+  | {
+      kind: 'proposal'
+      id: string
+      action: string
+      payload: Json
+      policy: string
+      expiresMs: number
+      proposer: string
+    }
+  /** Keys are Ed25519 public keys, hex. What does not hold when it comes to its place is void (host/control/proposals/state.ts). */
+  | { kind: 'approval'; proposal: string; key: string; signature: string }
+  | { kind: 'withdrawal'; proposal: string; key: string }
+  /** Of policies and releases this is the effect itself; what else is guarded follows it, once or never. */
+  | { kind: 'execution'; proposal: string; key: string }
   /** Requests that nobody known has signed: how many, since the last such entry. */
   | { kind: 'strangers'; count: number }
   /** Requests that were sent again although their replay stands in the log already: how many, since the last such entry. */
