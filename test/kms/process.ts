@@ -38,7 +38,9 @@ export class KmsProcess {
 
   /** Also again, after an end. */
   async start(): Promise<void> {
-    this.#link = new KmsLink(resolve('dist/kms.mjs'), this.folder, (event) => this.errors.push(JSON.stringify(event)))
+    this.#link = new KmsLink(resolve('dist/kms.mjs'), this.folder, join(this.folder, 'stores.sock'), (event) =>
+      this.errors.push(JSON.stringify(event)),
+    )
     this.port = await this.#link.start({
       folder: this.folder,
       address: '127.0.0.1',
@@ -47,6 +49,7 @@ export class KmsProcess {
       roots: [this.pki.rootFingerprint],
       maxDocumentAge: null,
       clock: { aheadMs: 0 },
+      stores: null,
     })
   }
 
