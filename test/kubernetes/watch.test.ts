@@ -235,7 +235,11 @@ t.test('leaves no event of a call that is taken back, and none of one that comes
   t.same(shortEvents(watch), ['ADDED a'])
   for (const writes of [0, 1, 2]) {
     at.shell.writesUntilAgain = writes
-    t.equal(at.ask('POST', '/api/v1/namespaces', { metadata: { name: 'n' } }).status, 500, 'the shell runs it no second time')
+    t.equal(
+      at.ask('POST', '/api/v1/namespaces', { metadata: { name: 'n' } }).status,
+      500,
+      'the shell runs it no second time',
+    )
     t.equal(at.ask('DELETE', CONFIG_MAPS).status, 500)
     at.tick()
     at.shell.writesUntilAgain = Number.POSITIVE_INFINITY
