@@ -62,4 +62,4 @@ export async function loadLibrary(path: string): Promise<Library> {
 }
 
 /** The HTTP status of what a call was rejected with. */
-export const statusOf = (error: unknown): number | undefined => (error as { code?: number }).code
+export const statusOf = (error: unknown): number | undefined => (error as { code?: number } | null)?.code
