@@ -7,7 +7,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { developmentGrant, makeDevelopmentHost, pipelineFiles, readGenesis } from '../host/cli/development.ts'
+import { signDevelopmentRelease } from '../host/cli/development-release.ts'
 import { readFile, readText } from '../host/cli/files.ts'
+import { foundingPolicy } from '../host/control/policy/document.ts'
 import { measureBinaries } from '../host/nitro/boot-measurement.ts'
 import { signEif } from '../host/nitro/eif/signature.ts'
 import { Enclave } from '../host/nitro/enclave.ts'
@@ -47,13 +49,17 @@ export class Children {
     const facts = { enclaveName: workload, workloadName: workload, releaseRule, store: false }
     const bundles = { node: process.execPath, nitro: resolve('dist/nitro.mjs'), enclave: resolve('dist/enclave.cjs') }
     const moduleId = `${genesis.hostId}-enc${createHash('sha256').update(genesis.hostId).digest('hex').slice(0, 16)}`
+    const released = await signDevelopmentRelease(folder, eif)
+    if (released === undefined) throw new Error(`${workload} passes not the suite of the pipeline`)
     const launch = await prepareLaunch({
       eif,
       grantChain: await developmentGrant(folder, facts),
+      release: released.envelope,
+      policy: foundingPolicy({ genesis, digest }),
+      rolledOut: new Map([[released.release.digest, released.release]]),
       memoryMiB: MEMORY_MIB,
       moduleId,
       instanceId: genesis.hostId,
-      genesis,
       genesisDigest: digest,
       boot: {
         version: 1,
@@ -63,6 +69,7 @@ export class Children {
         clock: 'host',
         development: true,
       },
+      logged: { index: 1, checkpoint: '' },
       now: new Date(),
     })
     const parent = await new ParentUnderTest().start()
@@ -88,7 +95,7 @@ export class Children {
 
   /** Fulfils when the workload serves. */
   async boot(slot: Slot): Promise<void> {
-    const facts = { name: 'bench', moduleId: this.#moduleId, cid: 16, cpuIds: [0], memoryMiB: MEMORY_MIB }
+    const facts = { name: 'bench', moduleId: this.#moduleId, cid: 16, cpuIds: [0], memoryMiB: MEMORY_MIB, startedMs: 0 }
     const services = { pki: this.#pki, signer: new Signer(), now: Date.now, nudge: () => {} }
     new Enclave(facts, this.#launch, slot, services)
     await slot.launch(this.#launch.record)

@@ -21,7 +21,7 @@ const ARROWS: Record<string, string[]> = {
   'host/bench': ['host/core'],
   'host/wire': [],
   'host/verifier': ['host/wire'],
-  'host/log/proofs': [],
+  'host/log/proofs': ['host/wire'],
   'host/log': ['host/log/proofs', 'host/wire', 'host/disk'],
   'host/control': ['host/wire', 'host/log', 'host/log/proofs'],
   'host/nitro': [
@@ -38,7 +38,16 @@ const ARROWS: Record<string, string[]> = {
   'host/enclave': ['host/wire', 'host/confine'],
   'host/client': ['host/core', 'host/verifier', 'host/log/proofs', 'host/wire'],
   /** Attacks from outside; keys, images and grants are made by the same code as the real ones. */
-  'host/claims': ['host/client', 'host/control', 'host/nitro', 'host/verifier', 'host/confine'],
+  'host/claims': [
+    'host/client',
+    'host/control',
+    'host/nitro',
+    'host/verifier',
+    'host/confine',
+    'host/wire',
+    'host/log',
+    'host/log/proofs',
+  ],
   'host/cli': [
     'host/claims',
     'host/confine',
@@ -46,6 +55,7 @@ const ARROWS: Record<string, string[]> = {
     'host/bench',
     'host/verifier',
     'host/log',
+    'host/log/proofs',
     'host/wire',
     'host/control',
     'host/nitro',

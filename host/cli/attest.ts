@@ -2,7 +2,7 @@
 import { MESSAGE_ATTEST, MESSAGE_ATTESTED } from '../../assembly/abi/channel.ts'
 import { dial } from '../client/transport.ts'
 import { RefusedError, UnavailableError, UsageError } from '../errors.ts'
-import { parseAttestationDocument } from '../verifier/index.ts'
+import { parseAttestationDocument, type RecordPreimages } from '../verifier/index.ts'
 import { type Cbor, decodeCbor, encodeCbor } from '../wire/cbor.ts'
 import { readFile, writeFile } from './files.ts'
 import { printJson } from './output.ts'
@@ -25,24 +25,37 @@ export async function attest(options: AttestOptions): Promise<void> {
   if (enclaveName === undefined || output === undefined)
     throw new UsageError('ERR_USAGE_MISSING', 'attest needs --enclave-name and --output')
   const { gateway } = findHost(options.data)
-  const request = encodeCbor([
-    options.nonce === undefined ? null : hex(options.nonce, '--nonce'),
-    options.userData === undefined ? null : hex(options.userData, '--user-data'),
-    options.publicKey === undefined ? null : readFile(options.publicKey),
-  ])
-  const answer = await exchange(`${gateway}/enclaves/${enclaveName}`, Uint8Array.of(MESSAGE_ATTEST, ...request))
-  if (answer[0] !== MESSAGE_ATTESTED) throw new RefusedError('ERR_ATTEST_ANSWER', 'the enclave answered something else')
-  const [document, grantChain, admissionRecord, bootRecord] = decodeCbor(answer.subarray(1)) as Uint8Array[]
-  const parsed = parseAttestationDocument(document as Uint8Array)
-  writeFile(output, document as Uint8Array)
+  const { document, grantChain, admissionRecord, bootRecord } = await evidenceOf(gateway, enclaveName, {
+    nonce: options.nonce === undefined ? null : hex(options.nonce, '--nonce'),
+    userData: options.userData === undefined ? null : hex(options.userData, '--user-data'),
+    publicKey: options.publicKey === undefined ? null : readFile(options.publicKey),
+  })
+  const parsed = parseAttestationDocument(document)
+  writeFile(output, document)
   if (options.records !== undefined)
     writeFile(options.records, encodeCbor([grantChain, admissionRecord, bootRecord] as Cbor))
   printJson({
     ModuleID: parsed.moduleId,
     Timestamp: new Date(parsed.timestampMs).toISOString(),
-    Bytes: (document as Uint8Array).length,
+    Bytes: document.length,
     Output: output,
   })
+}
+
+/** A document and the records behind PCR16-18, as they came: nothing of it is appraised. */
+export async function evidenceOf(
+  gateway: string,
+  enclaveName: string,
+  asked: { nonce: Uint8Array | null; userData: Uint8Array | null; publicKey: Uint8Array | null },
+): Promise<RecordPreimages & { document: Uint8Array }> {
+  const request = encodeCbor([asked.nonce, asked.userData, asked.publicKey])
+  const answer = await exchange(`${gateway}/enclaves/${enclaveName}`, Uint8Array.of(MESSAGE_ATTEST, ...request))
+  if (answer[0] !== MESSAGE_ATTESTED) throw new RefusedError('ERR_ATTEST_ANSWER', 'the enclave answered something else')
+  const parts = decodeCbor(answer.subarray(1))
+  if (!Array.isArray(parts) || parts.length !== 4 || !parts.every((part) => part instanceof Uint8Array))
+    throw new RefusedError('ERR_ATTEST_ANSWER', 'the enclave answered something else')
+  const [document, grantChain, admissionRecord, bootRecord] = parts as [Uint8Array, Uint8Array, Uint8Array, Uint8Array]
+  return { document, grantChain, admissionRecord, bootRecord }
 }
 
 async function exchange(url: string, message: Uint8Array): Promise<Uint8Array> {

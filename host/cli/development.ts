@@ -1,6 +1,6 @@
 /**
- * Identities of a development host, made once: operator, two approvers, a pipeline with its certificate, an owner, and the genesis that
- * names them. Whoever reads the folder is all of them: that is what `development` means, and PCR17 says it.
+ * Identities of a development host, made once: operator, auditor, two approvers, a pipeline with its certificate, an owner, and the genesis
+ * that names them. Whoever reads the folder is all of them: that is what `development` means, and PCR17 says it.
  */
 import { createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes, sign, X509Certificate } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -38,11 +38,11 @@ export function makeDevelopmentHost(data: string): { folder: DataFolder; made: b
       approvers: approvers.map(publicHex),
       threshold: 2,
       operators: [publicHex(developmentKey(folder, 'operator'))],
-      auditors: [],
+      auditors: [publicHex(developmentKey(folder, 'auditor'))],
       pipelineCertificates: [certificateDigest(pipeline)],
       attestationRoots: [pki.rootFingerprint],
       kmsKey: makeStoreIdentity(folder.kms),
-      logKey: null,
+      logKey: publicHex(keyFile(folder.nitro, 'log.key')),
       roles: structuredClone(DEFAULT_ROLES),
     },
     approvers,
@@ -98,7 +98,7 @@ export async function developmentGrant(
     kmsKey: facts.store === false ? null : genesis.kmsKey,
     releaseRule: facts.releaseRule,
     minSecurityVersion: 1,
-    logKey: null,
+    logKey: genesis.logKey,
     genesisDigest: digest,
     development: true,
   })

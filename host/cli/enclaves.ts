@@ -21,6 +21,7 @@ export type RunOptions = {
   enclaveCid?: string
   enclaveName?: string
   launchGrant?: string
+  release?: string
   debugMode?: boolean
   attachConsole?: boolean
   config?: string
@@ -49,8 +50,9 @@ export async function runEnclave(given: RunOptions): Promise<void> {
     options.launchGrant === undefined ? await grantFor(host.folder, named, eif) : readFile(options.launchGrant)
   // A grant brings its own name.
   const name = options.launchGrant === undefined ? named : (options.enclaveName ?? null)
+  const release = options.release === undefined ? undefined : readFile(options.release)
   progress('Start allocating memory...')
-  const info = await launchEnclave(host, eif, grant, { name, memoryMiB, cpuCount, cid })
+  const info = await launchEnclave(host, eif, grant, { name, memoryMiB, cpuCount, cid }, release)
   progress(
     `Started enclave with enclave-cid: ${info.EnclaveCID}, memory: ${info.MemoryMiB} MiB, cpu-ids: [${info.CPUIDs.join(', ')}]`,
   )

@@ -1,6 +1,7 @@
 /** The command line: nitro-cli's verbs with its flags, and wasmclave's own beside them. One file a verb or a family of verbs. */
 import { Command, Option } from 'commander'
 import { attest } from './attest.ts'
+import { audit } from './audit.ts'
 import { badDocuments } from './bad-documents.ts'
 import { bench } from './bench.ts'
 import { claims } from './claims.ts'
@@ -13,6 +14,7 @@ import { host } from './host.ts'
 import { addKmsVerbs } from './kms.ts'
 import { explain, failWith } from './output.ts'
 import { proxy } from './proxy.ts'
+import { addReleaseVerbs } from './release.ts'
 import { addStoreVerbs } from './store.ts'
 import { up } from './up.ts'
 import { verify } from './verify.ts'
@@ -155,6 +157,7 @@ program
   .option('--enclave-cid <cid>')
   .option('--enclave-name <name>')
   .option('--launch-grant <file>', "the owner's grant; a development host signs one")
+  .option('--release <file>', "the pipeline's envelope; a development host releases what its own pipeline signed")
   .option('--config <json>', "nitro-cli's configuration file")
   .addOption(new Option('--debug-mode', 'refused'))
   .addOption(new Option('--attach-console', 'refused'))
@@ -188,6 +191,22 @@ program
     examples('wasmclave terminate-enclave --enclave-name echo', 'wasmclave terminate-enclave --all'),
   )
   .action(terminateEnclave)
+
+program
+  .command('audit')
+  .description('what was asked of your enclave and its host, by whom, and what came of it: every entry proven')
+  .option(...DATA)
+  .option('--enclave-name <name>', 'required; host alone for what concerns all')
+  .option('--launch-grant <file>', 'your grant, which names the log; DIR/customer/NAME.grant by default')
+  .option('--owner-key <file>', 'who asks; DIR/customer/owner.key by default')
+  .option('--auditor', "ask as the development host's auditor")
+  .option('--follow', 'go on, with what comes')
+  .option('--json', 'one JSON object a line')
+  .addHelpText(
+    'after',
+    examples('wasmclave audit --enclave-name keyvalue', 'wasmclave audit --enclave-name keyvalue --follow --json'),
+  )
+  .action(audit)
 
 program
   .command('console')
@@ -292,6 +311,7 @@ program
   .action(bench)
 
 addKmsVerbs(program)
+addReleaseVerbs(program)
 addStoreVerbs(program)
 
 program.parseAsync().catch(failWith)

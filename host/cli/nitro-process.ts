@@ -7,7 +7,7 @@ import { type ErrorCode, FatalError } from '../errors.ts'
 import type { ClockSetting } from '../nitro/clock.ts'
 import type { DataFolder } from '../nitro/data-folder.ts'
 import { canHaveChildUsers } from '../nitro/pool/child-user.ts'
-import { built } from './files.ts'
+import { built, packageVersion } from './files.ts'
 
 export type NitroEvent = { event: string; [field: string]: unknown }
 export type NitroProcess = {
@@ -73,6 +73,7 @@ export async function startNitro(options: NitroOptions): Promise<NitroProcess> {
     stepDeadlineMs: STEP_DEADLINE_MS,
     kms: options.kms ?? { port: 0, maxDocumentAge: MAX_DOCUMENT_AGE },
     kernel,
+    version: packageVersion(),
     clock: options.clock,
     store: options.store,
     modules: modulesFolder(),

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { connect, type Evidence, identityFromPem, readStoreHeads, type StoreHeads } from '../client/index.ts'
+import type { Release } from '../control/releases/release.ts'
 import { errorCode, RefusedError } from '../errors.ts'
 import type { DataFolder } from '../nitro/data-folder.ts'
 import { parseDescription } from '../nitro/eif/build.ts'
@@ -21,6 +22,7 @@ import {
   publicHex,
   readGenesis,
 } from './development.ts'
+import { developmentRelease } from './development-release.ts'
 import { built, readText } from './files.ts'
 import { headTokenPath, readHeadToken, writeHeadToken } from './head-token.ts'
 import { documentAge } from './kms.ts'
@@ -87,6 +89,7 @@ export async function up(options: UpOptions): Promise<void> {
 type Launched = {
   info: RunInfo
   measurements: Measurements
+  release: Release | undefined
   /** Missing where a shifted clock makes it of another time, or the store is behind what was seen of it, which `refusal` says. */
   evidence: Evidence | undefined
   refusal: string
@@ -112,12 +115,9 @@ async function launchDefault(
   const releaseRule = { pcr8: measurements.PCR8 as string }
   const grant = await developmentGrant(folder, { enclaveName: workload, workloadName: workload, releaseRule })
   writeFileSync(join(folder.customer, `${workload}.grant`), grant, { mode: 0o600 })
-  const info = await launchEnclave({ gateway, folder }, eif, grant, {
-    name: workload,
-    memoryMiB: neededMemoryMiB(eif.length, maxPages),
-    cpuCount: 1,
-    cid: null,
-  })
+  const released = await developmentRelease({ gateway, folder }, eif)
+  const options = { name: workload, memoryMiB: neededMemoryMiB(eif.length, maxPages), cpuCount: 1, cid: null }
+  const info = await launchEnclave({ gateway, folder }, eif, grant, options, released?.envelope)
   const policy = {
     root: readFileSync(folder.rootCertificate, 'utf8'),
     owner: publicHex(ownerKey(folder)),
@@ -150,6 +150,7 @@ async function launchDefault(
   return {
     info,
     measurements,
+    release: released?.release,
     evidence,
     refusal,
     heads,
@@ -226,6 +227,7 @@ function show(
     ...register('PCR1', measurements.PCR1),
     ...register('PCR2', measurements.PCR2),
     ...register('PCR8', measurements.PCR8),
+    ...releaseLines(launched.release),
     ...listed('isolation', evidence.boot.isolation, (state) => state !== 'absent'),
     ...listed('absent', evidence.boot.isolation, (state) => state === 'absent'),
     '',
@@ -252,6 +254,17 @@ function show(
     'Ctrl-C stops it all.',
   ]
   process.stdout.write(`${lines.join('\n')}\n`)
+}
+
+/** What the pipeline said of the image, and who let it run. */
+function releaseLines(release: Release | undefined): string[] {
+  if (release === undefined) return []
+  const { version, tests, digest } = release
+  return [
+    ...register('release', digest),
+    `            version ${version}, ${tests.passedTests.length} tests passed, signed by the development pipeline,`,
+    '            rolled out by approver-1 and approver-2',
+  ]
 }
 
 const isKubernetes = (options: UpOptions): boolean => options.workload === 'kubernetes'

@@ -15,6 +15,7 @@ import {
   verifyGrantChain,
 } from '../verifier/index.ts'
 import type { Offer } from './handshake.ts'
+import { checkAdmissionLog } from './log/admission.ts'
 import { ownerHex, type Policy } from './policy.ts'
 
 /** Evidence that satisfied the policy: what runs, for whom, under which admission, on what. */
@@ -56,6 +57,7 @@ export async function appraiseOffer(core: Core, offer: Offer, policy: Policy, no
       'ERR_EVIDENCE_SECURITY_VERSION',
       `security version ${admission.securityVersion}, the grant demands ${newest.minSecurityVersion}`,
     )
+  checkAdmissionLog(admission, newest, { sha256: core.sha256.bind(core), verify: core.ed25519.verify })
   checkIsolation(boot, policy.minIsolation ?? [])
   checkHead(offer, policy)
   return { appraisal, grant: newest, admission, boot, document: offer.document }

@@ -11,6 +11,7 @@ type Functions = {
   syscall(number: bigint, a: bigint, b: bigint, c: bigint, d: bigint, e: bigint, f: bigint): bigint
   fsync(fd: number): number
   fdatasync(fd: number): number
+  flock(fd: number, operation: number): number
   __errno_location(): bigint
 }
 export type Native = Functions & {
@@ -28,6 +29,7 @@ const DEFINITIONS = {
   syscall: { arguments: ['u64', 'u64', 'u64', 'u64', 'u64', 'u64', 'u64'], return: 'i64' },
   fsync: { arguments: [INT], return: INT },
   fdatasync: { arguments: [INT], return: INT },
+  flock: { arguments: [INT, INT], return: INT },
   __errno_location: { arguments: [], return: 'u64' },
 }
 

@@ -6,7 +6,7 @@ import { createHash, type KeyObject, sign, verify } from 'node:crypto'
 import { RefusedError } from '../errors.ts'
 import { decodeCanonicalJson, encodeCanonicalJson, type Json } from '../wire/canonical-json.ts'
 import { ACTIONS, type Action, ROLES, type Role } from './actions.ts'
-import { publicKeyFromRaw, rawPublicKey, thumbprint } from './keys.ts'
+import { publicKeyFromRaw, rawPublicKey } from './keys.ts'
 
 const SIGNATURE_LABEL = new TextEncoder().encode('wasmclave/genesis\0')
 /** PROTOCOLS.md 7: never fewer. */
@@ -144,21 +144,6 @@ const GENESIS_FIELDS = [
   'logKey',
   'roles',
 ] as const
-
-/** The office a key holds, by the thumbprint in a request's `kid`. */
-export function roleOf(genesis: Genesis, kid: string): { role: Role; key: Uint8Array } | undefined {
-  const offices: [Role, string[]][] = [
-    ['operator', genesis.operators],
-    ['approver', genesis.approvers],
-    ['auditor', genesis.auditors],
-  ]
-  for (const [role, keys] of offices)
-    for (const key of keys) {
-      const raw = Buffer.from(key, 'hex')
-      if (thumbprint(raw) === kid) return { role, key: raw }
-    }
-  return undefined
-}
 
 function syntax(message: string): RefusedError {
   return new RefusedError('ERR_GENESIS_SYNTAX', message)

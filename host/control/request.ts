@@ -1,15 +1,17 @@
 /**
- * Admin requests (PROTOCOLS.md 7): a compact JWS per request, EdDSA and nothing else, for this genesis and this host,
- * for at most five minutes, once. Having an AuthorisedRequest means that a key of the genesis asked for an action of its role.
+ * Admin requests (PROTOCOLS.md 7): a compact JWS per request, EdDSA and nothing else, for this genesis and this host, for at most five
+ * minutes. Having a SignedRequest means that the key of an office signed it; only `judgeRequest` says whether it may take effect, and only
+ * the log whether it came before.
  */
-
 import type { KeyObject } from 'node:crypto'
 import { createHash } from 'node:crypto'
 import { CompactSign, compactVerify } from 'jose'
 import { RefusedError } from '../errors.ts'
-import { parseAction, type Request, type Role } from './actions.ts'
-import { type Genesis, roleOf } from './genesis.ts'
+import { HOST } from '../log/proofs/entry.ts'
+import { type Action, isAction, isGuarded, parseAction, type Request } from './actions.ts'
+import type { Genesis } from './genesis.ts'
 import { publicKeyFromRaw, rawPublicKey, thumbprint } from './keys.ts'
+import type { Office } from './offices.ts'
 
 const TYPE = 'wasmclave-admin+jws'
 const MAX_LIFETIME_SECONDS = 300
@@ -18,7 +20,10 @@ const MAX_SKEW_SECONDS = 60
 const MAX_CHARACTERS = 65536
 
 export type Audience = { genesis: string; host: string }
-export type AuthorisedRequest = Request & { role: Role; kid: string; digest: string }
+/** `digest`: SHA-256 of the payload, hex: by it the log knows a request again. */
+export type SignedRequest = { kid: string; office: Office; digest: string; payload: Uint8Array }
+/** `request` may take effect where `refusal` is undefined, and only then. */
+export type Judged = { action: Action | null; request: Request | undefined; refusal: RefusedError | undefined }
 
 /** A request's compact JWS. `nonce`: 16 random bytes. */
 export async function signRequest(
@@ -41,61 +46,80 @@ export async function signRequest(
     .sign(key)
 }
 
-/** Requests seen, until they have expired. The log takes this over once there is one. */
-export class ReplayGuard {
-  readonly #seen = new Map<string, number>()
-
-  /** @returns false when this digest was there before */
-  admit(digest: string, expSeconds: number, nowSeconds: number): boolean {
-    for (const [old, exp] of this.#seen) {
-      if (exp + MAX_SKEW_SECONDS >= nowSeconds) break
-      this.#seen.delete(old)
-    }
-    if (this.#seen.has(digest)) return false
-    this.#seen.set(digest, expSeconds)
-    return true
-  }
+/** SHA-256 of what a request's JWS signs, hex: what the log calls it. */
+export function requestDigest(jws: string): string {
+  return createHash('sha256')
+    .update(Buffer.from(jws.split('.')[1] ?? '', 'base64url'))
+    .digest('hex')
 }
 
-/** @throws RefusedError ERR_ADMIN_SYNTAX, _KEY, _SIGNATURE, _AUDIENCE, _EXPIRED, _REPLAY, _ACTION, _PARAMETERS, _ROLE */
-export async function authoriseRequest(
+/**
+ * That the key of an office has signed this. It does not mean that the request is allowed: see `judgeRequest`.
+ * @throws RefusedError ERR_ADMIN_SYNTAX, ERR_ADMIN_KEY, ERR_ADMIN_SIGNATURE
+ */
+export async function verifyRequest(
   jws: string,
-  genesis: Genesis,
-  audience: Audience,
-  replays: ReplayGuard,
-  nowMs: number,
-): Promise<AuthorisedRequest> {
+  officeOf: (kid: string) => Office | undefined,
+): Promise<SignedRequest> {
   if (jws.length > MAX_CHARACTERS) throw syntax(`${jws.length} characters, at most ${MAX_CHARACTERS}`)
   const kid = parseKid(jws)
-  const office = roleOf(genesis, kid)
+  const office = officeOf(kid)
   if (office === undefined) throw new RefusedError('ERR_ADMIN_KEY', `key ${kid} holds no office on this host`)
-  let bytes: Uint8Array
   try {
-    bytes = (await compactVerify(jws, publicKeyFromRaw(office.key), { algorithms: ['EdDSA'] })).payload
+    const { payload } = await compactVerify(jws, publicKeyFromRaw(office.key), { algorithms: ['EdDSA'] })
+    return { kid, office, digest: createHash('sha256').update(payload).digest('hex'), payload }
   } catch (error) {
     throw new RefusedError('ERR_ADMIN_SIGNATURE', 'the signature does not verify under the key of kid', {
       cause: error,
     })
   }
-  const payload = parsePayload(bytes)
-  if (payload.aud.genesis !== audience.genesis || payload.aud.host !== audience.host)
-    throw new RefusedError(
-      'ERR_ADMIN_AUDIENCE',
-      `signed for host ${payload.aud.host} under genesis ${payload.aud.genesis}, this is ${audience.host} under ${audience.genesis}`,
-    )
-  const now = Math.floor(nowMs / 1000)
-  if (payload.exp - payload.iat > MAX_LIFETIME_SECONDS || payload.iat > now + MAX_SKEW_SECONDS || payload.exp < now)
-    throw new RefusedError(
-      'ERR_ADMIN_EXPIRED',
-      `valid from ${payload.iat} to ${payload.exp} (at most ${MAX_LIFETIME_SECONDS} s), the host's clock says ${now}`,
-    )
-  const request = parseAction(payload.action, payload.parameters)
-  if (!genesis.roles[office.role].includes(request.action))
-    throw new RefusedError('ERR_ADMIN_ROLE', `${request.action} is no action of the ${office.role} role`)
-  const digest = createHash('sha256').update(bytes).digest('hex')
-  if (!replays.admit(digest, payload.exp, now))
-    throw new RefusedError('ERR_ADMIN_REPLAY', 'this request was made before')
-  return { ...request, role: office.role, kid, digest }
+}
+
+/**
+ * Whether this is for this host, now, and an action of the signer's. Replays are the log's to know, and owners' subjects and guards are
+ * judged here. The request is there as far as it could be read, so that the log can name it. Never throws on what was signed.
+ */
+export function judgeRequest(
+  { office, payload }: SignedRequest,
+  roles: Genesis['roles'],
+  audience: Audience,
+  nowMs: number,
+): Judged {
+  const judged: Judged = { action: null, request: undefined, refusal: undefined }
+  try {
+    const { aud, iat, exp, action, parameters } = parsePayload(payload)
+    if (aud.genesis !== audience.genesis || aud.host !== audience.host)
+      throw new RefusedError(
+        'ERR_ADMIN_AUDIENCE',
+        `signed for host ${aud.host} under genesis ${aud.genesis}, this is ${audience.host} under ${audience.genesis}`,
+      )
+    if (isAction(action)) judged.action = action
+    judged.request = parseAction(action, parameters)
+    const now = Math.floor(nowMs / 1000)
+    if (exp - iat > MAX_LIFETIME_SECONDS || iat > now + MAX_SKEW_SECONDS || exp < now)
+      throw new RefusedError(
+        'ERR_ADMIN_EXPIRED',
+        `valid from ${iat} to ${exp} (at most ${MAX_LIFETIME_SECONDS} s), the host's clock says ${now}`,
+      )
+    if (!allows(office, judged.request, roles))
+      throw new RefusedError('ERR_ADMIN_ROLE', `${judged.request.action} is no action of the ${office.role} role`)
+    if (isGuarded(judged.request.action))
+      throw new RefusedError(
+        'ERR_ADMIN_GUARDED',
+        `${judged.request.action} is guarded: it is proposed, approved by many and then executed, never asked for alone`,
+      )
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error
+    judged.refusal = error
+  }
+  return judged
+}
+
+// Default deny. Owners read the entries of their own enclaves and of what concerns all, and nothing else.
+function allows(office: Office, request: Request, roles: Genesis['roles']): boolean {
+  if (office.role !== 'owner') return roles[office.role].includes(request.action)
+  if (request.action !== 'read-log') return false
+  return request.parameters.subject === HOST || office.subjects.has(request.parameters.subject)
 }
 
 function parseKid(jws: string): string {

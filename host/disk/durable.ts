@@ -11,6 +11,8 @@ export type Disk = {
   write(path: string, bytes: Uint8Array): void
   /** Writes at the end of an open file, and syncs its data. */
   append(file: number, bytes: Uint8Array): void
+  /** Writes over a part of an open file, and syncs its data. */
+  writeAt(file: number, bytes: Uint8Array, position: number): void
   rename(from: string, to: string): void
   syncFolder(path: string): void
 }
@@ -27,6 +29,10 @@ export const disk: Disk = {
   },
   append(file, bytes) {
     writeWhole(file, bytes)
+    syncData(file)
+  },
+  writeAt(file, bytes, position) {
+    writeWhole(file, bytes, position)
     syncData(file)
   },
   rename: renameSync,
@@ -51,6 +57,7 @@ export function writeDurably(path: string, content: string | Uint8Array, on: Dis
 }
 
 // A short write is no error: the rest follows.
-function writeWhole(file: number, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at)
+function writeWhole(file: number, bytes: Uint8Array, position?: number): void {
+  for (let at = 0; at < bytes.length; )
+    at += writeSync(file, bytes, at, bytes.length - at, position === undefined ? null : position + at)
 }

@@ -5,10 +5,10 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { becomeUndumpable } from '../confine/limits.ts'
 import { FatalError, WasmclaveError } from '../errors.ts'
 import { ACCOUNT } from './account.ts'
 import { AuditTrail } from './audit/trail.ts'
+import { confine } from './confine.ts'
 import { parseCredentials } from './http/credentials.ts'
 import { KmsServer } from './http/server.ts'
 import { KeyStore } from './keys/key-store.ts'
@@ -57,7 +57,7 @@ lines.once('line', (line) => {
 })
 
 async function start(settings: KmsSettings): Promise<void> {
-  becomeUndumpable()
+  const layers = confine(settings.folder)
   const credentialsFile = join(settings.folder, 'credentials')
   if (!existsSync(credentialsFile))
     throw new FatalError(
@@ -84,7 +84,7 @@ async function start(settings: KmsSettings): Promise<void> {
   setInterval(tick, TICK_MS)
   if (settings.stores !== null) await serveStores(settings, settings.stores, now)
   const port = await new KmsServer(kms, credentials).listen(settings.address, settings.port)
-  tell({ event: 'listening', port })
+  tell({ event: 'listening', port, layers })
 }
 
 /** @throws FatalError ERR_KMS_IDENTITY, ERR_KMS_FILE */

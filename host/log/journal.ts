@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import { closeSync, ftruncateSync, openSync, readFileSync } from 'node:fs'
 import type { Disk } from '../disk/durable.ts'
 import { syncFile } from '../disk/sync.ts'
-import { MAX_ENTRY_BYTES } from './entry.ts'
+import { MAX_ENTRY_BYTES } from './proofs/entry.ts'
 
 const LENGTH_BYTES = 4
 const DIGEST_BYTES = 8

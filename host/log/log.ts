@@ -1,7 +1,7 @@
 /**
- * The transparency log: append-only, durable before it answers, one checkpoint for all that came at once. Three durable steps a batch:
- * the journal, the lock, the published checkpoint, in this order; what each crash between them leaves is mended at the next start, and
- * what no crash leaves (a lock ahead of the journal, another root at the same size) refuses to start.
+ * The transparency log: append-only, durable before it answers, one checkpoint for all that came at once. Two durable steps a batch: the
+ * journal, then the lock; the published checkpoint follows within a second. What each crash between them leaves is mended at the next
+ * start, and what no crash leaves (a lock ahead of the journal, another root at the same size) refuses to start.
  * Not protected against: whoever rolls back journal, checkpoint and lock together. Owners who hold a later checkpoint notice.
  */
 import { createPublicKey, type KeyObject, sign, verify } from 'node:crypto'
@@ -9,15 +9,18 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Disk, disk, writeDurably } from '../disk/durable.ts'
 import { FatalError, type WasmclaveError } from '../errors.ts'
-import { type Entry, type EntryDraft, encodeEntry, parseEntry } from './entry.ts'
 import { Journal } from './journal.ts'
+import { Lock } from './lock.ts'
 import { type Checkpoint, openCheckpoint, signCheckpoint } from './proofs/checkpoint.ts'
+import { type Entry, type EntryDraft, encodeEntry, parseEntry } from './proofs/entry.ts'
 import { same } from './proofs/merkle.ts'
 import type { NoteKey } from './proofs/note.ts'
 import { sha256, Tree } from './tree.ts'
 
 /** A clock may be set back by this much, and entries keep the later time. */
 const MAX_CLOCK_BACK_MS = 60_000
+/** The checkpoint beside the journal is for readers of the folder: it may be this old. */
+const PUBLISH_MS = 1000
 /** RFC 8410 section 4: SubjectPublicKeyInfo up to the key itself. */
 const SPKI = Buffer.from('302a300506032b6570032100', 'hex')
 
@@ -30,11 +33,13 @@ export type LogOptions = {
   /** Ed25519. */
   key: KeyObject
   now(): number
+  /** Each entry, once it is durable: what the log held when it was opened, and what came since. */
+  onEntry?(index: number, entry: Entry): void
   disk?: Disk
 }
 
 /** An entry that is in the log, with the checkpoint that covers it. */
-export type Logged = { index: number; entry: Entry; bytes: Uint8Array; checkpoint: Uint8Array }
+export type Logged = { index: number; entry: Entry; bytes: Uint8Array; checkpoint: Uint8Array; size: number }
 
 type Waiting = { draft: EntryDraft; resolve(logged: Logged): void; reject(error: WasmclaveError): void }
 
@@ -46,6 +51,8 @@ export class Log {
   readonly #entries: Uint8Array[] = []
   readonly #subjects = new Map<string, number[]>()
   readonly #journal: Journal
+  readonly #lock: Lock
+  #publishing: NodeJS.Timeout | undefined
   #checkpoint: Uint8Array = new Uint8Array(0)
   #lastTimeMs = 0
   #waiting: Waiting[] = []
@@ -61,14 +68,22 @@ export class Log {
     const { journal, entries } = Journal.open(this.#path('journal'), this.#disk)
     this.#journal = journal
     for (const bytes of entries) this.#take(bytes)
-    this.#compare(journal.torn)
+    const { lock, notes } = Lock.open(options.lockFile, this.#disk)
+    this.#lock = lock
+    this.#compare(notes, journal.torn)
     journal.cutTorn()
     // The lock of an empty log stands before its first entry, so that no entry is ever without one
+    this.#cover()
     this.#publish()
   }
 
   get size(): number {
     return this.#entries.length
+  }
+
+  /** Why nothing more can be written, once it cannot. */
+  get broken(): FatalError | undefined {
+    return this.#broken
   }
 
   /** The newest signed note. */
@@ -107,8 +122,11 @@ export class Log {
   }
 
   close(): void {
+    clearTimeout(this.#publishing)
+    this.#publishLater()
     this.#broken ??= new FatalError('ERR_LOG_WRITE', 'the log was closed')
     this.#journal.close()
+    this.#lock.close()
   }
 
   // All that wait, as one batch.
@@ -135,28 +153,47 @@ export class Log {
       // CRASH: the entries are durable and no checkpoint covers them: the next start sequences them. Nobody was answered.
       const first = this.size
       for (const { bytes } of accepted) this.#take(bytes)
-      this.#publish()
+      this.#cover()
+      const { checkpoint, size } = this
       for (const [i, { waiting, entry, bytes }] of accepted.entries())
-        waiting.resolve({ index: first + i, entry, bytes, checkpoint: this.#checkpoint })
+        waiting.resolve({ index: first + i, entry, bytes, checkpoint, size })
+      this.#publishing ??= setTimeout(() => this.#publishLater(), PUBLISH_MS).unref()
     } catch (error) {
-      // What the disk holds is not known any more: a sync that failed is never tried again
-      this.#broken =
-        error instanceof FatalError
-          ? error
-          : new FatalError('ERR_LOG_WRITE', `the log cannot be written: ${(error as Error).message}`, { cause: error })
-      for (const { reject } of [...batch, ...this.#waiting.splice(0)]) reject(this.#broken)
+      this.#break(error)
+      for (const { reject } of [...batch, ...this.#waiting.splice(0)]) reject(this.#broken as FatalError)
     }
   }
 
-  #publish(): void {
-    const { key, lockFile } = this.#options
+  // What the disk holds is not known any more: a sync that failed is never tried again
+  #break(error: unknown): void {
+    this.#broken =
+      error instanceof FatalError
+        ? error
+        : new FatalError('ERR_LOG_WRITE', `the log cannot be written: ${(error as Error).message}`, { cause: error })
+  }
+
+  #cover(): void {
+    const { key } = this.#options
     const head = { size: BigInt(this.size), root: this.root() }
     const note = signCheckpoint(sha256, this.noteKey, head, (message) => new Uint8Array(sign(null, message, key)))
-    writeDurably(lockFile, note, this.#disk)
+    this.#lock.write(note)
     // CRASH: the lock is ahead of what is published: the next start publishes. Nobody was answered.
-    writeDurably(this.#path('checkpoint'), note, this.#disk)
-    // CRASH: all is in place.
     this.#checkpoint = note
+  }
+
+  #publish(): void {
+    writeDurably(this.#path('checkpoint'), this.#checkpoint, this.#disk)
+    // CRASH: all is in place.
+  }
+
+  #publishLater(): void {
+    this.#publishing = undefined
+    if (this.#broken !== undefined) return
+    try {
+      this.#publish()
+    } catch (error) {
+      this.#break(error)
+    }
   }
 
   #take(bytes: Uint8Array): void {
@@ -169,14 +206,16 @@ export class Log {
     known.push(this.size)
     this.#subjects.set(entry.subject, known)
     this.#lastTimeMs = Math.max(this.#lastTimeMs, entry.timeMs)
-    this.#entries.push(bytes)
+    const index = this.#entries.push(bytes) - 1
     this.#tree.push(bytes)
+    this.#options.onEntry?.(index, entry)
   }
 
   // Journal, lock and checkpoint as a stop may have left them, or not at all.
-  #compare(torn: number): void {
-    const lock = this.#read(this.#options.lockFile)
+  #compare(notes: Uint8Array[] | undefined, torn: number): void {
     const published = this.#read(this.#path('checkpoint'))
+    const locks = (notes ?? []).map((note) => this.#open(note, this.#options.lockFile))
+    const lock = locks.reduce<Checkpoint | undefined>((a, b) => (a !== undefined && a.size > b.size ? a : b), undefined)
     if (lock === undefined) {
       if (published !== undefined || this.size > 0)
         throw new FatalError(
@@ -196,7 +235,7 @@ export class Log {
         `the lock was set at ${lock.size} entries, the journal of ${this.#options.folder} has ${this.size}${torn > 0 ? ` and ${torn} torn bytes` : ''}`,
       )
     for (const [checkpoint, name] of [
-      [lock, this.#options.lockFile],
+      ...locks.map((each) => [each, this.#options.lockFile] as const),
       [published, this.#path('checkpoint')],
     ] as const)
       if (
@@ -208,7 +247,10 @@ export class Log {
   }
 
   #read(path: string): Checkpoint | undefined {
-    if (!existsSync(path)) return undefined
+    return existsSync(path) ? this.#open(readFileSync(path), path) : undefined
+  }
+
+  #open(note: Uint8Array, path: string): Checkpoint {
     const ed25519 = (publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array) =>
       verify(
         null,
@@ -217,7 +259,7 @@ export class Log {
         signature,
       )
     try {
-      return openCheckpoint(sha256, ed25519, readFileSync(path), this.noteKey)
+      return openCheckpoint(sha256, ed25519, note, this.noteKey)
     } catch (error) {
       throw this.#corrupt(`${path}: ${(error as Error).message}`)
     }

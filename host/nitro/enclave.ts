@@ -20,6 +20,9 @@ export class Enclave implements Entry {
   readonly cid: number
   readonly cpuIds: number[]
   readonly memoryMiB: number
+  readonly startedMs: number
+  /** Attestation documents made. */
+  documents = 0
   readonly launch: PreparedLaunch
   readonly slot: Slot
   state: EnclaveState = 'RUNNING'
@@ -27,7 +30,7 @@ export class Enclave implements Entry {
   readonly #pcrs: PcrBank
 
   constructor(
-    facts: { name: string; moduleId: string; cid: number; cpuIds: number[]; memoryMiB: number },
+    facts: { name: string; moduleId: string; cid: number; cpuIds: number[]; memoryMiB: number; startedMs: number },
     launch: PreparedLaunch,
     slot: Slot,
     services: EnclaveServices,
@@ -37,6 +40,7 @@ export class Enclave implements Entry {
     this.cid = facts.cid
     this.cpuIds = facts.cpuIds
     this.memoryMiB = facts.memoryMiB
+    this.startedMs = facts.startedMs
     this.launch = launch
     this.slot = slot
     this.#services = services
@@ -78,6 +82,7 @@ export class Enclave implements Entry {
         cabundle: leaf.cabundle,
       })
       response = attestationResponse(await signDocument(payload, leaf.key))
+      this.documents++
     } catch {
       response = errorResponse('InternalError')
     }

@@ -1,35 +1,31 @@
-/** The hypervisor: parent, pool, PKI and enclaves under one roof; admin requests in, answers out. */
-import { createHash, randomBytes } from 'node:crypto'
-import { limitDataOf } from '../confine/limits.ts'
-import type { Parameters, Request } from '../control/actions.ts'
+/** The hypervisor: parent, pool, enclaves and control plane under one roof. */
+import type { Request } from '../control/actions.ts'
 import type { SignedGenesis } from '../control/genesis.ts'
-import { type AuthorisedRequest, authoriseRequest, ReplayGuard } from '../control/request.ts'
-import { FatalError, RefusedError, WasmclaveError } from '../errors.ts'
-import type { BootRecord } from '../verifier/index.ts'
-import type { ToNitro } from '../wire/control.ts'
-import { HASH_ALGORITHM } from './eif/describe.ts'
-import { Enclave } from './enclave.ts'
-import { prepareLaunch } from './launch.ts'
-import { Signer } from './nsm/signer.ts'
+import { AdminPlane, type Context, type Done, describeError } from '../control/plane.ts'
+import { Deliberation, type DeliberationRequest } from '../control/proposals/deliberation.ts'
+import { Readings } from '../control/readings.ts'
+import { RefusedError } from '../errors.ts'
+import type { Logged } from '../log/log.ts'
+import { HOST } from '../log/proofs/entry.ts'
+import { type BootRecord, verifyGrantChain } from '../verifier/index.ts'
+import { encodeAnswer } from '../wire/admin.ts'
+import { MAX_ANSWER_CHARACTERS, type ToNitro } from '../wire/control.ts'
+import { Enclaves } from './enclaves.ts'
+import type { HostLog } from './log.ts'
 import { ParentLink, type ParentSettings } from './parent-link.ts'
 import type { Pki } from './pki/pki.ts'
-import { describeEpitaph } from './pool/epitaph.ts'
-import { sameLayers } from './pool/isolation.ts'
 import { Pool } from './pool/pool.ts'
 import { Watchdog } from './pool/watchdog.ts'
-import { printedId, Registry } from './registry.ts'
 import { Uploads } from './uploads.ts'
 
-const MAX_ENCLAVES = 256
-const MIB = 1_048_576
 /** host/parent/confine.ts */
 const PARENT_LAYERS = ['undumpable', 'files']
-/** What Node itself holds as data: about 580 MB of reserved code range, measured on 26.10, and its heap. RLIMIT_AS would count reservations. */
-const PROCESS_DATA_BYTES = 700 * MIB
 
 export type HostOptions = {
   instanceId: string
+  version: string
   genesis: SignedGenesis
+  log: HostLog
   pki: Pki
   /** The boot record, but for the layers around a child, which its pool finds out. */
   boot: Omit<BootRecord, 'isolation'>
@@ -49,16 +45,20 @@ export type HostOptions = {
 
 export class Host {
   readonly #options: HostOptions
-  readonly #registry = new Registry<Enclave>(MAX_ENCLAVES)
-  readonly #signer = new Signer()
-  readonly #replays = new ReplayGuard()
   readonly #uploads = new Uploads()
   readonly #watchdog: Watchdog
   readonly #parent: ParentLink
   readonly #pool: Pool
+  readonly #enclaves: Enclaves
+  readonly #plane: AdminPlane
+  readonly #readings: Readings
+  readonly #deliberation: Deliberation
+  readonly #startedMs: number
 
   constructor(options: HostOptions) {
+    const { genesis, instanceId, log } = options
     this.#options = options
+    this.#startedMs = options.now()
     this.#watchdog = new Watchdog(options.parent.stepDeadlineMs)
     this.#parent = new ParentLink(options.parent, (message) => this.#receive(message))
     this.#pool = new Pool({
@@ -69,10 +69,33 @@ export class Host {
       kernel: options.kernel,
       introduce: (slot, token) => this.#parent.introduced(slot, token),
     })
+    this.#enclaves = new Enclaves(
+      {
+        ...options,
+        isolation: () => this.#isolation(),
+        admitted: (name) => log.state.offices.admitted(name),
+        admission: () => ({ policy: log.state.guard.policy, rolledOut: log.state.guard.rolledOut }),
+        isQuarantined: (name) => log.state.isQuarantined(name),
+        tell: (message) => this.#parent.tell(message),
+      },
+      this.#pool,
+      this.#watchdog,
+    )
+    this.#plane = new AdminPlane({
+      log: log.log,
+      state: log.state,
+      audience: { genesis: genesis.digest, host: instanceId },
+      now: options.now,
+      subjectOf: (request) => this.#subjectOf(request),
+      effect: (request, context) => this.#execute(request, context),
+    })
+    this.#deliberation = new Deliberation(log.log, log.state.guard, options.now)
+    this.#readings = new Readings(log.log, log.key, options.now, async () => this.#health())
   }
 
   /** @returns the gateway's port */
   async start(): Promise<number> {
+    await this.#plane.recover()
     const port = await this.#parent.start(this.#options.parent)
     this.#pool.fill()
     return port
@@ -86,20 +109,25 @@ export class Host {
   stop(): void {
     this.#pool.stop()
     this.#watchdog.stop()
-    for (const enclave of this.#registry.all) enclave.slot.kill()
+    this.#enclaves.kill()
     this.#parent.kill()
+    this.#options.log.log.close()
   }
 
   #receive(message: ToNitro): void {
     switch (message.type) {
       case 'request':
-        this.#answer(message.connection, message.request, message.jws)
+        this.#answer(message.connection, message.request, message.jws, message.since)
+        return
+      case 'read':
+        this.#read(message.connection, message.request, message.query)
         return
       case 'chunk':
         this.#uploads.chunk(message.connection, message.bytes)
         return
       case 'closed':
         this.#uploads.drop(message.connection)
+        this.#readings.closed(message.connection)
         return
       case 'late':
         this.#watchdog.late(message.slot, message.waitedMs)
@@ -112,108 +140,141 @@ export class Host {
     }
   }
 
-  async #answer(connection: number, request: number, jws: string): Promise<void> {
-    let json: unknown
-    try {
-      const { genesis, digest } = this.#options.genesis
-      const audience = { genesis: digest, host: this.#options.instanceId }
-      const authorised = await authoriseRequest(jws, genesis, audience, this.#replays, this.#options.now())
-      json = { result: await this.#execute(authorised, connection, request) }
-    } catch (error) {
-      json = { error: describeError(error) }
-    }
-    this.#parent.tell({ type: 'answer', connection, request, json: JSON.stringify(json) })
+  async #answer(connection: number, request: number, jws: string, since: number): Promise<void> {
+    this.#send(connection, request, await this.#plane.answer(jws, { connection, request, since }))
   }
 
-  async #execute(request: AuthorisedRequest & Request, connection: number, number: number): Promise<unknown> {
+  async #read(connection: number, request: number, query: string): Promise<void> {
+    try {
+      this.#send(connection, request, { result: await this.#readings.read(connection, query) })
+    } catch (error) {
+      this.#send(connection, request, encodeAnswer({ error: describeError(error) }, undefined))
+    }
+  }
+
+  #send(connection: number, request: number, answer: object): void {
+    let json = JSON.stringify(answer)
+    if (Buffer.byteLength(json) > MAX_ANSWER_CHARACTERS) {
+      const error = { code: 'ERR_ADMIN_ANSWER_SIZE', message: `an answer of ${json.length} characters is too long` }
+      json = JSON.stringify(encodeAnswer({ error }, undefined))
+    }
+    this.#parent.tell({ type: 'answer', connection, request, json })
+  }
+
+  // Names that the log does not know yet make no subject of their own, but by a launch under a grant that verifies.
+  async #subjectOf(request: Request): Promise<string> {
+    const { log } = this.#options.log
+    const known = (name: string | undefined) =>
+      name !== undefined && (this.#enclaves.byName(name) !== undefined || log.entriesOf(name).length > 0) ? name : HOST
     switch (request.action) {
       case 'run-enclave': {
-        const upload = this.#uploads.expect(connection, request.parameters.eifBytes)
-        this.#parent.tell({ type: 'upload', connection, request: number })
-        return this.#run(request.parameters, await upload)
+        const chain = Buffer.from(request.parameters.grantChain, 'base64url')
+        const { enclaveName } = (await verifyGrantChain(new Uint8Array(chain))).newest
+        if (enclaveName === HOST)
+          throw new RefusedError(
+            'ERR_LAUNCH_NAME',
+            `${HOST} is what the log calls what concerns all: no enclave has this name`,
+          )
+        return enclaveName
       }
-      case 'describe-enclaves':
-        return this.#registry.all.map((enclave) => this.#describe(enclave, request.parameters.metadata))
-      case 'terminate-enclave':
-        return this.#terminate(request.parameters)
-      case 'describe-host':
-        return {
-          HostID: this.#options.instanceId,
-          GenesisDigest: this.#options.genesis.digest,
-          AttestationRoot: this.#options.pki.rootFingerprint,
-          Boot: { ...this.#options.boot, isolation: await this.#isolation() },
-        }
+      case 'terminate-enclave': {
+        const { parameters } = request
+        if ('all' in parameters) return HOST
+        return known('id' in parameters ? this.#enclaves.byId(parameters.id)?.name : parameters.name)
+      }
+      case 'read-log':
+        return known(request.parameters.subject)
+      case 'drain':
+      case 'stop':
+      case 'restart':
+      case 'quarantine':
+      case 'lift-quarantine':
+      case 'roll-out':
+      case 'rotate-store-keys':
+        return known(request.parameters.name)
+      default:
+        return HOST
     }
   }
 
-  async #run(parameters: Parameters['run-enclave'], eif: Uint8Array): Promise<unknown> {
-    const digest = createHash('sha384').update(eif).digest('hex')
-    if (digest !== parameters.eifSha384)
-      throw new RefusedError(
-        'ERR_LAUNCH_IMAGE',
-        `the image sent is ${digest}, the request names ${parameters.eifSha384}`,
-      )
-    if (parameters.cpuCount > this.#options.cpuCount)
-      throw new RefusedError(
-        'ERR_LAUNCH_CPU',
-        `${parameters.cpuCount} CPUs were asked for, this host has ${this.#options.cpuCount}`,
-      )
-    const { instanceId, genesis, now, nsmNow } = this.#options
-    const isolation = await this.#pool.isolation
-    const moduleId = newModuleId(instanceId, nsmNow())
-    const launch = await prepareLaunch({
-      eif,
-      grantChain: new Uint8Array(Buffer.from(parameters.grantChain, 'base64url')),
-      memoryMiB: parameters.memoryMiB,
-      moduleId,
-      instanceId,
-      genesis: genesis.genesis,
-      genesisDigest: genesis.digest,
-      boot: { ...this.#options.boot, isolation: await this.#isolation() },
-      now: new Date(now()),
-    })
-    // A client takes the name from the grant: no other would find it.
-    if (parameters.name !== null && parameters.name !== launch.grant.enclaveName)
-      throw new RefusedError(
-        'ERR_LAUNCH_NAME',
-        `the name is ${parameters.name}, the grant is for ${launch.grant.enclaveName}`,
-      )
-    if (this.#registry.byName(launch.grant.enclaveName) !== undefined)
-      throw new RefusedError('ERR_LAUNCH_NAME', `an enclave ${launch.grant.enclaveName} is running already`)
-    const cid = this.#registry.takeCid(parameters.cid)
-    const cpuIds = Array.from({ length: parameters.cpuCount }, (_, index) => index)
-    const slot = await this.#pool.take()
-    const facts = { name: launch.grant.enclaveName, moduleId, cid, cpuIds, memoryMiB: parameters.memoryMiB }
-    const enclave = new Enclave(facts, launch, slot, {
-      pki: this.#options.pki,
-      signer: this.#signer,
-      now: nsmNow,
-      nudge: (number) => this.#parent.tell({ type: 'nudge', slot: number }),
-    })
-    try {
-      // The record is measured before the child is chosen: it must hold for this one
-      if (!sameLayers(slot.isolation, isolation))
-        throw new FatalError(
-          'ERR_LAUNCH_ISOLATION',
-          `the layers around the new process are ${JSON.stringify(slot.isolation)}, the boot record says ${JSON.stringify(isolation)}`,
-        )
-      limitDataOf(slot.pid, PROCESS_DATA_BYTES + parameters.memoryMiB * MIB)
-      this.#registry.add(enclave)
-      this.#follow(enclave)
-      // Before the kernel is there to ask for it
-      if (launch.grant.kmsKey !== null)
-        this.#parent.tell({
-          type: 'store',
-          slot: slot.number,
-          storeId: new Uint8Array(Buffer.from(launch.grant.storeId, 'hex')),
-        })
-      await slot.launch(launch.record)
-    } catch (error) {
-      slot.kill()
-      throw error
+  async #execute(request: Request, { office, intent, caller }: Context): Promise<Done> {
+    const logged = { index: intent.index, checkpoint: Buffer.from(intent.checkpoint).toString('utf8') }
+    switch (request.action) {
+      case 'run-enclave': {
+        const upload = this.#uploads.expect(caller.connection, request.parameters.eifBytes)
+        this.#parent.tell({ type: 'upload', connection: caller.connection, request: caller.request })
+        return this.#enclaves.run({ eif: await upload, parameters: request.parameters }, logged)
+      }
+      case 'restart':
+        return this.#enclaves.restart(request.parameters, logged)
+      case 'terminate-enclave':
+        return { result: await this.#enclaves.terminate(request.parameters) }
+      case 'drain':
+        return { result: this.#enclaves.drain(request.parameters) }
+      case 'stop':
+        return { result: await this.#enclaves.stop(request.parameters) }
+      case 'quarantine':
+        return { result: await this.#enclaves.quarantine(request.parameters) }
+      case 'lift-quarantine':
+        return { result: { EnclaveName: request.parameters.name, Quarantined: false } }
+      case 'describe-enclaves':
+        return { result: this.#enclaves.describe(request.parameters.metadata) }
+      case 'describe-host':
+        return { result: await this.#describe() }
+      case 'describe-health':
+        return { result: { ...this.#health(), reading: this.#readings.open(caller.connection, 'health') } }
+      case 'describe-log':
+        return { result: this.#describeLog() }
+      case 'propose':
+      case 'approve':
+      case 'withdraw':
+      case 'execute':
+      case 'describe-proposals':
+      case 'show-proposal':
+      case 'describe-policy':
+      case 'show-policy-change':
+        return { result: await this.#deliberate(request, office.key, intent) }
+      case 'read-log':
+        return { result: { reading: this.#readings.open(caller.connection, request.parameters) } }
+      default:
+        throw new RangeError(`${request.action} has no effect: it is guarded`)
     }
-    this.#parent.tell({ type: 'enclave', slot: slot.number, name: enclave.name, enclaveId: printedId(moduleId) })
-    return runInfo(enclave)
+  }
+
+  #deliberate(request: DeliberationRequest, key: Uint8Array, { entry }: Logged): Promise<unknown> {
+    if (entry.kind !== 'intent') throw new RangeError(`${entry.kind} is no intent`)
+    return this.#deliberation.take(request, Buffer.from(key).toString('hex'), entry.request)
+  }
+
+  async #describe(): Promise<unknown> {
+    return {
+      HostID: this.#options.instanceId,
+      GenesisDigest: this.#options.genesis.digest,
+      AttestationRoot: this.#options.pki.rootFingerprint,
+      Boot: { ...this.#options.boot, isolation: await this.#isolation() },
+    }
+  }
+
+  #describeLog(): { origin: string; key: string; size: number; checkpoint: string } {
+    const { log } = this.#options.log
+    return {
+      origin: log.noteKey.name,
+      key: Buffer.from(log.noteKey.publicKey).toString('hex'),
+      size: log.size,
+      checkpoint: Buffer.from(log.checkpoint).toString('utf8'),
+    }
+  }
+
+  #health() {
+    const { now, version, log } = this.#options
+    return {
+      version,
+      node: process.versions.node,
+      uptimeSeconds: Math.floor((now() - this.#startedMs) / 1000),
+      enclaves: this.#enclaves.health(),
+      requests: { ...this.#plane.counters },
+      logEntries: log.log.size,
+    }
   }
 
   /** Layers around a child, and those around the parent, which only the parent can know. */
@@ -224,96 +285,4 @@ export class Host {
     }))
     return [...(await this.#pool.isolation), ...around]
   }
-
-  // From launch to end: watched, and taken off the books by whatever ends it.
-  #follow(enclave: Enclave): void {
-    const { slot } = enclave
-    this.#watchdog.watch(slot.number, {
-      pid: slot.pid,
-      memoryBytes: enclave.memoryMiB * MIB,
-      kill: (reason) => {
-        this.#options.onEvent({ event: 'killed', enclave: enclave.name, reason })
-        slot.kill()
-      },
-    })
-    slot.exited.then(({ epitaph, signal }) => {
-      enclave.state = 'EMPTY'
-      this.#watchdog.forget(slot.number)
-      this.#registry.remove(enclave.moduleId)
-      this.#signer.forget(enclave.moduleId)
-      this.#options.pki.forget(enclave.moduleId)
-      this.#parent.tell({ type: 'gone', slot: slot.number })
-      const reason = epitaph === undefined ? null : describeEpitaph(epitaph)
-      this.#options.onEvent({
-        event: 'ended',
-        enclave: enclave.name,
-        pid: slot.pid,
-        epitaph: epitaph ?? null,
-        reason,
-        signal,
-      })
-    })
-  }
-
-  async #terminate(parameters: Parameters['terminate-enclave']): Promise<unknown> {
-    const chosen =
-      'all' in parameters
-        ? this.#registry.all
-        : ['id' in parameters ? this.#registry.byId(parameters.id) : this.#registry.byName(parameters.name)].filter(
-            (e) => e !== undefined,
-          )
-    if (chosen.length === 0 && !('all' in parameters))
-      throw new RefusedError('ERR_ENCLAVE_NOT_FOUND', `no such enclave: ${JSON.stringify(parameters)}`)
-    const ended = await Promise.all(
-      chosen.map(async (enclave) => {
-        enclave.state = 'TERMINATING'
-        enclave.slot.kill()
-        await enclave.slot.exited
-        return { EnclaveName: enclave.name, EnclaveID: printedId(enclave.moduleId), Terminated: true }
-      }),
-    )
-    return 'all' in parameters ? ended : ended[0]
-  }
-
-  #describe(enclave: Enclave, metadata: boolean): unknown {
-    const { launch } = enclave
-    return {
-      ...runInfo(enclave),
-      State: enclave.state,
-      Flags: 'NONE',
-      Measurements: { HashAlgorithm: HASH_ALGORITHM, ...launch.measurements },
-      ...(metadata && {
-        ImageName: launch.metadata.ImageName,
-        ImageVersion: launch.metadata.ImageVersion,
-        Metadata: {
-          ...launch.metadata.BuildMetadata,
-          DockerInfo: launch.metadata.DockerInfo,
-          ...launch.metadata.CustomMetadata,
-        },
-      }),
-    }
-  }
-}
-
-function runInfo(enclave: Enclave): Record<string, unknown> {
-  return {
-    EnclaveName: enclave.name,
-    EnclaveID: printedId(enclave.moduleId),
-    ProcessID: enclave.processId,
-    EnclaveCID: enclave.cid,
-    NumberOfCPUs: enclave.cpuIds.length,
-    CPUIDs: enclave.cpuIds,
-    MemoryMiB: enclave.memoryMiB,
-  }
-}
-
-/** i-…-enc ‖ 48 bits of milliseconds ‖ 16 random bits, as documents write it. */
-function newModuleId(instanceId: string, nowMs: number): string {
-  return `${instanceId}-enc${nowMs.toString(16).padStart(12, '0')}${randomBytes(2).toString('hex')}`
-}
-
-function describeError(error: unknown): Record<string, unknown> {
-  // JSON-RPC 2.0 leaves -32000 to servers.
-  if (error instanceof WasmclaveError) return { code: -32000, message: error.message, data: { code: error.code } }
-  return { code: -32000, message: 'the host failed to answer', data: { code: 'ERR_HOST_INTERNAL' } }
 }

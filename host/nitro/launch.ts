@@ -1,9 +1,10 @@
 /**
  * From a signed image and a grant to what an enclave is launched with. Everything is judged before a process gets a byte: structure,
- * signature, manifests, the pipeline, the owner's grant, the code, the memory. What is measured is the buffer that is launched.
+ * signature, manifests, the pipeline and its release, the owner's grant, the code, the memory. What is measured is the buffer that is launched.
  */
 import { createHash } from 'node:crypto'
-import type { Genesis } from '../control/genesis.ts'
+import type { DatedPolicy } from '../control/policy/document.ts'
+import type { RolledOut } from '../control/releases/rules.ts'
 import { RefusedError } from '../errors.ts'
 import {
   type AdmissionRecord,
@@ -15,6 +16,7 @@ import {
   verifyGrantChain,
 } from '../verifier/index.ts'
 import { admitWorkload } from './admission/admit.ts'
+import { admitRelease } from './admission/release.ts'
 import { type EifMetadata, parseMetadata } from './eif/describe.ts'
 import { parseEif } from './eif/format.ts'
 import { verifyManifests } from './eif/manifests.ts'
@@ -31,6 +33,7 @@ const MIN_MEMORY_MIB = 64
 /** Everything that was judged of an image, and what its enclave starts with. */
 export type PreparedLaunch = {
   grant: LaunchGrant
+  firstOwner: string
   measurements: Measurements
   metadata: EifMetadata
   /** PCR0..8 as they are at boot, PCR16..18 as they must become: hex by index. */
@@ -43,38 +46,53 @@ export type PreparedLaunch = {
 export type LaunchInput = {
   eif: Uint8Array
   grantChain: Uint8Array
+  /** DSSE envelope of the image's release. */
+  release: Uint8Array | null
+  /** The policy in force, and what its approvers rolled out. */
+  policy: DatedPolicy
+  rolledOut: RolledOut
   memoryMiB: number
   moduleId: string
   instanceId: string
-  genesis: Genesis
   genesisDigest: string
   boot: BootRecord
+  /** The launch's intent in the log, and a checkpoint that covers it. */
+  logged: { index: number; checkpoint: string }
   now: Date
 }
 
-/** @throws RefusedError ERR_IMAGE_*, ERR_GRANT_*, ERR_LAUNCH_* */
+/** @throws RefusedError ERR_IMAGE_*, ERR_RELEASE_*, ERR_GRANT_*, ERR_LAUNCH_* */
 export async function prepareLaunch(input: LaunchInput): Promise<PreparedLaunch> {
   const eif = parseEif(input.eif)
   const { signature, measurements } = verifySignature(eif, input.now)
   const digest = certificateDigest(signature.certificate)
-  if (!input.genesis.pipelineCertificates.includes(digest))
+  if (!input.policy.policy.pipelineCertificates.includes(digest))
     throw new RefusedError(
       'ERR_LAUNCH_PIPELINE',
       `the image is signed by certificate ${digest}, which is no pipeline of this host`,
     )
   const image = verifyManifests(eif)
   admitWorkload(image.workload, image.manifest)
+  const { policy, digest: policyDigest } = input.policy
+  const release = admitRelease({
+    eif,
+    manifest: image.manifest,
+    certificate: signature.certificate,
+    envelope: input.release,
+    policy,
+    rolledOut: input.rolledOut,
+  })
   checkMemory(image.manifest.memory.maxPages, input.eif.length, input.memoryMiB)
-  const { newest: grant } = await verifyGrantChain(input.grantChain)
+  const { newest: grant, firstOwner } = await verifyGrantChain(input.grantChain)
   checkGrant(grant, input, image.manifest.workload.name, image.manifest.securityVersion, measurements)
   const admission: AdmissionRecord = {
     version: 1,
-    releaseDigest: null,
+    releaseDigest: release.digest,
     securityVersion: image.manifest.securityVersion,
-    policyDigest: input.genesisDigest,
-    development: input.genesis.development,
-    logIndex: null,
-    checkpoint: null,
+    policyDigest,
+    development: policy.development,
+    logIndex: input.logged.index,
+    checkpoint: input.logged.checkpoint,
   }
   const records = {
     grantChain: input.grantChain,
@@ -83,6 +101,7 @@ export async function prepareLaunch(input: LaunchInput): Promise<PreparedLaunch>
   }
   return {
     grant,
+    firstOwner,
     measurements,
     metadata: parseMetadata(eif.metadata),
     bootPcrs: {

@@ -13,8 +13,10 @@ import { measureBinaries } from './boot-measurement.ts'
 import { type ClockSetting, clockOf, isShifted, TRUE_CLOCK } from './clock.ts'
 import { confine } from './confine.ts'
 import { dataFolder } from './data-folder.ts'
+import { lockFolder } from './folder-lock.ts'
 import { Host } from './host.ts'
 import { KmsLink } from './kms-link.ts'
+import { openHostLog } from './log.ts'
 import { Pki, REGION } from './pki/pki.ts'
 import { ENCLAVE_FLAGS } from './pool/slot.ts'
 
@@ -36,6 +38,8 @@ export type NitroSettings = {
   modules: string
   /** File of the release's kernel.wasm. */
   kernel: string
+  /** wasmclave's, as it tells operators. */
+  version: string
   clock?: ClockSetting
 }
 
@@ -71,7 +75,9 @@ async function start(settings: NitroSettings): Promise<void> {
       'ERR_HOST_GENESIS',
       `${genesisFile} is missing: "wasmclave up" makes a development host, with its keys`,
     )
-  const genesis = verifyGenesis(readFileSync(genesisFile))
+  const genesisBytes = new Uint8Array(readFileSync(genesisFile))
+  const genesis = verifyGenesis(genesisBytes)
+  lockFolder(join(folder.nitro, 'host.lock'))
   const instanceId = genesis.genesis.hostId
   const clock = settings.clock ?? TRUE_CLOCK
   if (isShifted(clock) && !genesis.genesis.development)
@@ -93,6 +99,8 @@ async function start(settings: NitroSettings): Promise<void> {
   }
   const host = new Host({
     instanceId,
+    version: settings.version,
+    log: await openHostLog(folder.nitro, genesisBytes, genesis),
     genesis,
     pki,
     boot,

@@ -8,7 +8,7 @@ import { RefusedError } from '../errors.ts'
 const FIRST_CID = 16
 const RESERVED_CIDS = new Set([1, 2, 3, 0xffff_ffff])
 
-export type EnclaveState = 'RUNNING' | 'TERMINATING' | 'EMPTY'
+export type EnclaveState = 'RUNNING' | 'DRAINING' | 'TERMINATING' | 'EMPTY'
 
 export type Entry = {
   name: string

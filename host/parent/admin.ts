@@ -58,14 +58,16 @@ export class AdminEndpoint {
     if (call === undefined) {
       const error = {
         code: INVALID_REQUEST,
-        message: 'expected a JSON-RPC call of "request" with a JWS',
+        message: 'expected a JSON-RPC call of "request" with a JWS, or of "read" with a query',
         data: { code: 'ERR_ADMIN_REQUEST' },
       }
       return connection.peer.send(JSON.stringify({ jsonrpc: '2.0', id: null, error }))
     }
     connection.request = this.#next++
     connection.id = call.id
-    this.#tell({ type: 'request', connection: number, request: connection.request, jws: call.jws })
+    const { request } = connection
+    if ('jws' in call) this.#tell({ type: 'request', connection: number, request, jws: call.jws, since: call.since })
+    else this.#tell({ type: 'read', connection: number, request, query: call.query })
   }
 
   #chunk(number: number, connection: Connection, bytes: Buffer): void {
@@ -74,15 +76,19 @@ export class AdminEndpoint {
   }
 }
 
-function parseCall(data: Buffer): { id: string | number; jws: string } | undefined {
+type Call = { id: string | number } & ({ jws: string; since: number } | { query: string })
+
+function parseCall(data: Buffer): Call | undefined {
   if (data.length > MAX_JWS_CHARACTERS + 1024) return undefined
   try {
     const call = JSON.parse(data.toString('utf8')) as Record<string, unknown>
-    const jws = (call.params as { jws?: unknown } | undefined)?.jws
+    const { jws, query, since = 0 } = (call.params ?? {}) as Record<string, unknown>
     const id = call.id
-    if (call.jsonrpc !== '2.0' || call.method !== 'request' || typeof jws !== 'string') return undefined
-    if (jws.length > MAX_JWS_CHARACTERS || (typeof id !== 'string' && typeof id !== 'number')) return undefined
-    return { id, jws }
+    if (call.jsonrpc !== '2.0' || (typeof id !== 'string' && typeof id !== 'number')) return undefined
+    if (call.method === 'read' && typeof query === 'string' && query.length <= MAX_JWS_CHARACTERS) return { id, query }
+    if (call.method !== 'request' || typeof jws !== 'string' || jws.length > MAX_JWS_CHARACTERS) return undefined
+    if (!Number.isSafeInteger(since) || (since as number) < 0) return undefined
+    return { id, jws, since: since as number }
   } catch {
     return undefined
   }

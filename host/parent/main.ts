@@ -41,6 +41,8 @@ async function handle(message: ToParent): Promise<void> {
       return slots.assign(message.slot, message.name)
     case 'gone':
       return slots.remove(message.slot)
+    case 'drain':
+      return slots.drain(message.slot)
     case 'nudge':
       return slots.nudge(message.slot)
     case 'upload':

@@ -54,6 +54,12 @@ export class Slots {
     this.#names.set(name, slot)
   }
 
+  /** Who asks for the name from now on finds nobody. */
+  drain(number: number): void {
+    const slot = this.#slots.get(number)
+    if (slot?.name !== undefined && this.#names.get(slot.name) === slot) this.#names.delete(slot.name)
+  }
+
   /** The store that the enclave in this slot may touch. Whoever had it before is dead, and what it still had on the way is dropped. */
   assignStore(number: number, storeId: Uint8Array): void {
     const slot = this.#slots.get(number)

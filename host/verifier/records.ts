@@ -8,6 +8,8 @@ import { concat, sha384, toHex } from './bytes.ts'
 import type { AttestationDocument } from './document.ts'
 
 const PCR_BYTES = 48
+/** With room for the lines of witnesses. */
+const MAX_CHECKPOINT = 4096
 
 /** Why this enclave was let in. Null is what has no maker yet, and only in development. */
 export type AdmissionRecord = {
@@ -18,6 +20,7 @@ export type AdmissionRecord = {
   /** SHA-384 of the admin policy in force: the genesis, or what it became */
   policyDigest: string | null
   development: boolean
+  /** The launch's intent in the host's log, and a signed note that covers it. */
   logIndex: number | null
   checkpoint: string | null
 }
@@ -89,6 +92,10 @@ export function parseAdmissionRecord(bytes: Uint8Array): AdmissionRecord {
     throw syntax('the admission record is not of version 1')
   for (const field of ['releaseDigest', 'policyDigest', 'logIndex', 'checkpoint'] as const)
     if (r[field] === null && !r.development) throw syntax(`${field} is null outside of development`)
+  if (r.logIndex !== null && !(Number.isSafeInteger(r.logIndex) && (r.logIndex as number) >= 0))
+    throw syntax('logIndex is no index')
+  if (r.checkpoint !== null && (typeof r.checkpoint !== 'string' || r.checkpoint.length > MAX_CHECKPOINT))
+    throw syntax('checkpoint is no note')
   return r as AdmissionRecord
 }
 

@@ -48,6 +48,8 @@ export const TO_PARENT = {
   gone: { slot: 'uint' },
   /** An answer waits at fd 4: wake the slot by an empty frame. */
   nudge: { slot: 'uint' },
+  /** Slot takes no new sessions; those that are open go on. */
+  drain: { slot: 'uint' },
   /** The request was verified: let the client send its image. */
   upload: { connection: 'uint', request: 'uint' },
   answer: { connection: 'uint', request: 'uint', json: 'text' },
@@ -60,7 +62,10 @@ export const TO_NITRO = {
   listening: { port: 'uint', layers: 'texts' },
   failed: { reason: 'text' },
   introduced: { slot: 'uint' },
-  request: { connection: 'uint', request: 'uint', jws: 'text' },
+  /** `since`: size of the checkpoint that the sender holds; 0 for none. */
+  request: { connection: 'uint', request: 'uint', jws: 'text', since: 'uint' },
+  /** More of what a request has opened: a query as host/control/readings.ts has it. */
+  read: { connection: 'uint', request: 'uint', query: 'text' },
   chunk: { connection: 'uint', bytes: 'bytes' },
   closed: { connection: 'uint' },
   /** Slot has not answered for so long. Nitro looks itself before it believes it. */

@@ -3,7 +3,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { developmentGrant, makeDevelopmentHost, pipelineFiles, readGenesis } from '../../host/cli/development.ts'
+import { signDevelopmentRelease } from '../../host/cli/development-release.ts'
+import { foundingPolicy } from '../../host/control/policy/document.ts'
 import { errorCode } from '../../host/errors.ts'
+import type { DataFolder } from '../../host/nitro/data-folder.ts'
 import { signEif } from '../../host/nitro/eif/signature.ts'
 import { prepareLaunch } from '../../host/nitro/launch.ts'
 import type { BootRecord } from '../../host/verifier/index.ts'
@@ -27,6 +30,7 @@ export class ImageUnderAttack {
   readonly #grantChain: Uint8Array
   readonly #genesis: ReturnType<typeof readGenesis>
   readonly #sign: (image: Uint8Array) => Uint8Array
+  readonly #folder: DataFolder
 
   private constructor(
     image: Uint8Array,
@@ -34,12 +38,14 @@ export class ImageUnderAttack {
     grantChain: Uint8Array,
     genesis: ReturnType<typeof readGenesis>,
     sign: (image: Uint8Array) => Uint8Array,
+    folder: DataFolder,
   ) {
     this.image = image
     this.signedByStranger = signedByStranger
     this.#grantChain = grantChain
     this.#genesis = genesis
     this.#sign = sign
+    this.#folder = folder
   }
 
   static async make(workload: string): Promise<ImageUnderAttack> {
@@ -66,9 +72,13 @@ export class ImageUnderAttack {
         grantChain,
         readGenesis(ours as NonNullable<typeof ours>),
         sign,
+        ours as NonNullable<typeof ours>,
       )
     } finally {
-      for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+      // The pipeline's key is needed for as long as images are changed
+      process.once('exit', () => {
+        for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+      })
     }
   }
 
@@ -77,18 +87,22 @@ export class ImageUnderAttack {
     return this.#sign(image)
   }
 
-  /** @returns 'launches', or the code of the refusal */
+  /** The insider has it released and rolled out too. @returns 'launches', or the code of the refusal */
   async launch(eif: Uint8Array, memoryMiB = 1024): Promise<string> {
+    const released = await signDevelopmentRelease(this.#folder, eif)
     try {
       await prepareLaunch({
         eif,
         grantChain: this.#grantChain,
+        release: released?.envelope ?? null,
+        policy: foundingPolicy(this.#genesis),
+        rolledOut: new Map(released === undefined ? [] : [[released.release.digest, released.release]]),
         memoryMiB,
         moduleId: 'i-0123456789abcdef0-enc0123456789abcdef',
         instanceId: 'i-0123456789abcdef0',
-        genesis: this.#genesis.genesis,
         genesisDigest: this.#genesis.digest,
         boot: BOOT,
+        logged: { index: 1, checkpoint: '' },
         now: new Date(),
       })
       return 'launches'

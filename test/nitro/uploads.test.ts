@@ -6,6 +6,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import t from 'tap'
 import { WebSocket } from 'ws'
 import { developmentKey, readGenesis } from '../../host/cli/development.ts'
+import { developmentRelease } from '../../host/cli/development-release.ts'
 import { MAX_EIF_BYTES, type Parameters } from '../../host/control/actions.ts'
 import { signRequest } from '../../host/control/request.ts'
 import { errorCode } from '../../host/errors.ts'
@@ -16,6 +17,9 @@ const host = await HostUnderTest.start()
 t.teardown(() => host.stop())
 const echo = host.sign(imageOf('echo'))
 const grant = await host.grant('echo', signedMeasurements(echo))
+const released = await developmentRelease(host, echo)
+if (released === undefined) throw new Error('echo was not released')
+const { envelope } = released
 const CHUNK = 1_048_576
 
 type Message = { method?: string; result?: unknown; error?: { data: { code: string } } }
@@ -56,6 +60,7 @@ class Admin {
           eifSha384: createHash('sha384').update(echo).digest('hex'),
           eifBytes: echo.length,
           grantChain: Buffer.from(grant).toString('base64url'),
+          release: Buffer.from(envelope).toString('base64url'),
           ...changes,
         },
       },
@@ -102,7 +107,7 @@ t.test('launches what comes whole, in one piece or in many, as the twin of all b
     const admin = await Admin.open()
     await admin.announce()
     for (let at = 0; at < echo.length; at += pieces) admin.socket.send(echo.subarray(at, at + pieces))
-    t.match(await admin.next(), { result: { EnclaveName: 'echo' } })
+    t.match(await admin.next(), { result: { value: { EnclaveName: 'echo' } } })
     t.same(await running(), ['echo'])
     admin.socket.close()
     await host.request({ action: 'terminate-enclave', parameters: { name: 'echo' } })
@@ -119,7 +124,7 @@ t.test('refuses another image than the request names, and serves on over the sam
   t.same(await running(), [])
   await admin.announce()
   admin.send(echo)
-  t.match(await admin.next(), { result: { EnclaveName: 'echo' } })
+  t.match(await admin.next(), { result: { value: { EnclaveName: 'echo' } } })
   admin.socket.close()
   await host.request({ action: 'terminate-enclave', parameters: { name: 'echo' } })
 })
@@ -149,7 +154,7 @@ t.test('ends a connection that sends bytes nobody asked for: before a request, b
   const behind = await Admin.open()
   await behind.announce()
   behind.send(echo)
-  t.match(await behind.next(), { result: { EnclaveName: 'echo' } })
+  t.match(await behind.next(), { result: { value: { EnclaveName: 'echo' } } })
   behind.send(Buffer.of(1))
   t.equal(await behind.end(), 1008)
   t.same(await running(), ['echo'], 'the launch before it stands')

@@ -16,3 +16,5 @@ export type GuardedAction = (typeof GUARDED_ACTIONS)[number]
 /** PROTOCOLS.md 7: never fewer. */
 export const MIN_THRESHOLD = 2
 export const MAX_MEMBERS = 64
+/** Canonical bytes of what is proposed. With its frame it fits into one entry of the log and one signed request. */
+export const MAX_PAYLOAD_BYTES = 32_768

@@ -27,6 +27,6 @@ export type GuardEntry = ProposalEntry | ApprovalEntry | WithdrawalEntry | Execu
 const KINDS = ['proposal', 'approval', 'withdrawal', 'execution']
 
 /** Whether an entry of the log is one of these. */
-export function isGuardEntry(entry: { kind: string }): entry is GuardEntry {
+export function isGuardEntry<E extends { kind: string }>(entry: E): entry is E & GuardEntry {
   return KINDS.includes(entry.kind)
 }

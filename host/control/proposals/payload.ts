@@ -2,13 +2,11 @@
 import { X509Certificate } from 'node:crypto'
 import { encodeCanonicalJson, type Json } from '../../wire/canonical-json.ts'
 import { type Policy, parsePolicy } from '../policy/document.ts'
-import { GUARDED_ACTIONS, type GuardedAction } from '../policy/guards.ts'
+import { GUARDED_ACTIONS, type GuardedAction, MAX_PAYLOAD_BYTES } from '../policy/guards.ts'
 import { Shape } from '../policy/shape.ts'
 import { base64 } from '../releases/dsse.ts'
 import { openRelease, type Release } from '../releases/release.ts'
 
-/** Canonical bytes. With its frame a proposal fits into one entry of the log and one signed request. */
-export const MAX_PAYLOAD_BYTES = 32_768
 const ENCLAVE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/
 /** DER of a pipeline's certificate. */
 const MAX_CERTIFICATE_BYTES = 4096

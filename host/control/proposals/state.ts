@@ -66,6 +66,11 @@ export class GuardState {
     return [...this.#open.values()].filter(({ expiresMs }) => nowMs < expiresMs)
   }
 
+  /** Approvers so far of a proposal that waits; keys, hex. */
+  approvedBy(id: string): string[] {
+    return [...(this.#open.get(id)?.approvals.keys() ?? [])]
+  }
+
   end(id: string): End | undefined {
     return this.#ended.get(id)
   }

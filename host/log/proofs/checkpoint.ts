@@ -9,6 +9,13 @@ import { fromBase64, type NoteKey, openNote, signNote, toBase64, type VerifyEd25
 export type Checkpoint = { origin: string; size: bigint; root: Uint8Array }
 
 const MAX_SIZE = 2n ** 64n - 1n
+/** 128 bits: no two genesis share them. */
+const ORIGIN_DIGITS = 32
+
+/** Origin of a host's log: whoever pins the genesis knows it. @param genesisDigest hex */
+export function logOrigin(genesisDigest: string): string {
+  return `wasmclave/log/${genesisDigest.slice(0, ORIGIN_DIGITS)}`
+}
 
 /** @param key its name is the log's origin. @throws RefusedError ERR_LOG_NOTE, ERR_LOG_SIGNATURE, ERR_LOG_CHECKPOINT */
 export function openCheckpoint(sha256: Sha256, verify: VerifyEd25519, bytes: Uint8Array, key: NoteKey): Checkpoint {

@@ -1,6 +1,6 @@
 import t from 'tap'
+import { MAX_PAYLOAD_BYTES } from '../../../host/control/policy/guards.ts'
 import type { ProposalEntry } from '../../../host/control/proposals/entry.ts'
-import { MAX_PAYLOAD_BYTES } from '../../../host/control/proposals/payload.ts'
 import { MAX_OPEN, MAX_OPEN_EACH, MAX_WAIT_MS } from '../../../host/control/proposals/state.ts'
 import { keyHex, newKey } from '../../kit/genesis.ts'
 import { GuardUnderTest, HOUR } from '../../kit/guard.ts'

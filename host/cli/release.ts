@@ -1,0 +1,80 @@
+/** `wasmclave release …`: the pipeline, step by step. Each step reads what the one before wrote, and refuses what that one did not. */
+import type { Command } from 'commander'
+import { buildEnclave } from './eif.ts'
+import { DEFAULT_BUILDER } from './release-image.ts'
+import { signReleaseFiles } from './release-sign.ts'
+import { testRelease } from './release-test.ts'
+import { verifyRelease } from './release-verify.ts'
+
+export function addReleaseVerbs(program: Command): void {
+  const release = program
+    .command('release')
+    .description('build, test, sign, publish and verify what may run')
+    .enablePositionalOptions()
+  const examples = (...lines: string[]) =>
+    `\nExample${lines.length > 1 ? 's' : ''}:\n${lines.map((l) => `  ${l}`).join('\n')}`
+
+  release
+    .command('build')
+    .description('an image from a folder: same folder, same bytes')
+    .requiredOption('--docker-dir <dir>', 'the folder with enclave.json and workload.wasm')
+    .requiredOption('--output-file <file>', 'where the image goes')
+    .option('--name <name>', 'image name in the metadata')
+    .option('--version <version>', 'image version in the metadata')
+    .addHelpText(
+      'after',
+      examples('wasmclave release build --docker-dir assembly/workloads/keyvalue --output-file keyvalue.eif'),
+    )
+    .action(buildEnclave)
+
+  release
+    .command('test')
+    .description('the suite of the pipeline, and a command, on exactly this image')
+    .requiredOption('--eif-path <file>')
+    .option('--output <file>', 'the statement; FILE.test-result.json by default')
+    .option('--timeout <seconds>', 'how long the command may take', '600')
+    .argument('[command...]', 'what tests it; {eif} and $WASMCLAVE_EIF are the path of the image')
+    .passThroughOptions()
+    .addHelpText(
+      'after',
+      examples(
+        'wasmclave release test --eif-path keyvalue.eif',
+        'wasmclave release test --eif-path keyvalue.eif -- node suite.mjs {eif}',
+      ),
+    )
+    .action(testRelease)
+
+  release
+    .command('sign')
+    .description('the word of the pipeline on an image whose tests passed')
+    .requiredOption('--eif-path <file>', 'signed in its place; release and reference values go beside it')
+    .requiredOption('--test-result <file>', 'what "release test" wrote')
+    .requiredOption('--signing-certificate <pem>', 'certificate of the pipeline')
+    .requiredOption('--private-key <pem>', 'its key')
+    .option('--builder <uri>', 'who built', DEFAULT_BUILDER)
+    .option('--source <uri>', 'where the source is, with --commit')
+    .option('--commit <hex>', 'its commit')
+    .addHelpText(
+      'after',
+      examples(
+        'wasmclave release sign --eif-path keyvalue.eif --test-result keyvalue.test-result.json \\\n    --signing-certificate cert.pem --private-key key.pem',
+      ),
+    )
+    .action(signReleaseFiles)
+
+  release
+    .command('verify')
+    .description('whether an image is of a release, and whether it builds again')
+    .requiredOption('--eif-path <file>')
+    .requiredOption('--signing-certificate <pem>', 'the pipeline that is trusted')
+    .option('--release <file>', 'the envelope; FILE.release.json by default')
+    .option('--docker-dir <dir>', 'build again from here, and compare')
+    .option('--commit <hex>', 'the commit that it must be built from')
+    .addHelpText(
+      'after',
+      examples(
+        'wasmclave release verify --eif-path keyvalue.eif --signing-certificate cert.pem \\\n    --docker-dir assembly/workloads/keyvalue',
+      ),
+    )
+    .action(verifyRelease)
+}
