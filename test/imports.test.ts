@@ -45,6 +45,7 @@ const ARROWS: Record<string, string[]> = {
     'host/verifier',
     'host/confine',
     'host/wire',
+    'host/kms',
     'host/log',
     'host/log/proofs',
   ],

@@ -6,7 +6,9 @@ import { authentication } from './statements/authentication.ts'
 import { content } from './statements/content.ts'
 import { interactiveAccess } from './statements/interactive-access.ts'
 import { manyApprove } from './statements/many-approve.ts'
+import { sealedBackups } from './statements/sealed-backups.ts'
 import { trustedPipeline } from './statements/trusted-pipeline.ts'
+import { visibleActions } from './statements/visible-actions.ts'
 import type { Target } from './target.ts'
 
 export type { Result } from './attempt.ts'
@@ -21,6 +23,8 @@ export const CLAIMS: readonly Claim[] = [
   content,
   adminReach,
   manyApprove,
+  sealedBackups,
+  visibleActions,
   authentication,
   trustedPipeline,
 ]

@@ -15,10 +15,11 @@ const DEEDS: [what: string, task: (pid: number, waitMs: number) => Task][] = [
   ['read its environment', (pid) => ({ kind: 'read', path: `/proc/${pid}/environ` })],
   ['read its auxiliary vector', (pid) => ({ kind: 'read', path: `/proc/${pid}/auxv` })],
   ['list its descriptors', (pid) => ({ kind: 'list', path: `/proc/${pid}/fd` })],
-  ['attach a debugger', (pid) => ({ kind: 'attach', pid })],
   ['copy its memory by process_vm_readv', (pid) => ({ kind: 'read-memory', pid })],
   ['take a descriptor of its by pidfd_getfd', (pid) => ({ kind: 'steal-descriptor', pid, fd: 1 })],
   ['open its inspector by SIGUSR1', (pid, waitMs) => ({ kind: 'inspector', pid, waitMs })],
+  // The last: a process with a debugger handles no signal any more
+  ['attach a debugger', (pid) => ({ kind: 'attach', pid })],
 ]
 
 /** Verbs of systems that have such a thing. */
@@ -28,7 +29,7 @@ const INSPECTOR_PATHS = ['/json', '/json/list', '/json/version', '/debug/pprof',
 const START_MS = 5000
 /** An inspector that opens is seen at once; on a busy machine the twin shows how late it may be. */
 const WAIT_MS = 3000
-const TWIN_WAIT_MS = 30_000
+const TWIN_WAIT_MS = 20_000
 
 export const interactiveAccess: Claim = {
   number: 1,
