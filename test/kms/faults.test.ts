@@ -39,6 +39,7 @@ class FailingDisk implements KeyDisk {
   append = () => {
     throw new Error('the key store appends to nothing')
   }
+  writeAt = this.append
   rename = (from: string, to: string) => this.#step(() => keyDisk.rename(from, to))
   syncFolder = (path: string) => this.#step(() => keyDisk.syncFolder(path))
   erase = (path: string) =>

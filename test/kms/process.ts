@@ -38,7 +38,8 @@ export class KmsProcess {
 
   /** Also again, after an end. */
   async start(): Promise<void> {
-    this.#link = new KmsLink(resolve('dist/kms.mjs'), this.folder, (event) => this.errors.push(JSON.stringify(event)))
+    const tell = (event: Record<string, unknown>) => this.errors.push(JSON.stringify(event))
+    this.#link = new KmsLink(resolve('dist/kms.mjs'), this.folder, join(this.folder, 'stores.sock'), tell)
     this.port = await this.#link.start({
       folder: this.folder,
       address: '127.0.0.1',
@@ -47,6 +48,7 @@ export class KmsProcess {
       roots: [this.pki.rootFingerprint],
       maxDocumentAge: null,
       clock: { aheadMs: 0 },
+      stores: null,
     })
   }
 
