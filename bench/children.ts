@@ -44,7 +44,9 @@ export class Children {
     const files = pipelineFiles(folder)
     const eif = signEif(imageOf(workload), readText(files.certificate), readText(files.key))
     const measurements = signedMeasurements(eif)
-    const facts = { enclaveName: workload, workloadName: workload, releaseRule: { pcr8: measurements.PCR8 as string } }
+    // Without a store: nobody would open it here
+    const releaseRule = { pcr8: measurements.PCR8 as string }
+    const facts = { enclaveName: workload, workloadName: workload, releaseRule, store: false }
     const bundles = { node: process.execPath, nitro: resolve('dist/nitro.mjs'), enclave: resolve('dist/enclave.cjs') }
     const moduleId = `${genesis.hostId}-enc${createHash('sha256').update(genesis.hostId).digest('hex').slice(0, 16)}`
     const released = await signDevelopmentRelease(folder, eif)

@@ -31,6 +31,12 @@ const BUNDLES = {
   'dist/enclave.cjs': { entry: 'host/enclave/main.ts', format: 'cjs' },
 } as const
 
+/**
+ * What a bundle leaves outside: what `ws` works without, and lmdb, which finds its native part by its own place in node_modules. The
+ * parent's process wants --allow-addons for it, and --allow-fs-read for the node_modules folder in which it lies.
+ */
+const EXTERNAL = ['bufferutil', 'utf-8-validate', 'lmdb']
+
 /** kernel.wasm runs on the pinned Node alone, and always holds the relaxed core. */
 const MODULES = {
   'host/core/core.wasm': { entry: 'assembly/crypto/index.ts', target: 'core', relaxed: false },
@@ -42,7 +48,7 @@ const MODULES = {
  * The compiler's level for each file of assembly/crypto/hot/. 0 where the order of statements was chosen by hand: at level 3 Binaryen
  * sinks single-use values, and V8 keeps the order that it is given.
  */
-const HOT: Record<string, 0 | 3> = { aes8: 0, aes16: 0, 'chacha20-pass': 0, 'sha256-blocks': 0, 'sha512-blocks': 0 }
+const HOT: Record<string, 0 | 3> = { aes: 0, 'chacha20-pass': 0, 'sha256-blocks': 0, 'sha512-blocks': 0 }
 
 /** What both the compiler and V8 take for granted; Binaryen's tools want to be told. */
 const FEATURES = ['simd', 'bulk-memory', 'bulk-memory-opt', 'mutable-globals', 'sign-ext', 'nontrapping-float-to-int']
@@ -72,20 +78,14 @@ if (variant > 0)
 else await buildAll()
 
 async function buildAll(): Promise<void> {
-  const wasmSources = files([
-    'assembly/**/*.ts',
-    'assembly/**/*.wat',
-    'asconfig.json',
-    'assembly/workloads/*/enclave.json',
-  ])
   await buildModules()
   if (wasmOnly) return
   for (const folder of files(['assembly/workloads/*/enclave.json']).map(dirname)) {
     const output = join(folder, 'workload.wasm')
     const text = files([`${folder}/*.wat`])[0]
-    await step(output, wasmSources, () =>
-      text === undefined ? compileWorkload(folder, output) : assemble(text, output),
-    )
+    // What a workload may import (test/imports.test.ts), and itself
+    const inputs = files(['assembly/{abi,codec,mem,sdk}/**/*.ts', `${folder}/**/*.{ts,wat,json}`, 'host/build.ts'])
+    await step(output, inputs, () => (text === undefined ? compileWorkload(folder, output) : assemble(text, output)))
   }
   const sources = files(['host/**/*.ts', 'assembly/abi/*.ts', 'package.json'])
   for (const [output, { entry, format }] of Object.entries(BUNDLES))
@@ -102,7 +102,7 @@ async function buildAll(): Promise<void> {
 }
 
 async function buildModules(): Promise<void> {
-  const sources = files(['assembly/**/*.ts', 'asconfig.json', 'host/build.ts'])
+  const sources = files(['assembly/{abi,codec,crypto,kernel,mem}/**/*.ts', 'asconfig.json', 'host/build.ts'])
   for (const [output, { entry, target, relaxed }] of Object.entries(MODULES)) {
     const hot: [name: string, part: string][] = []
     for (const name of files(['assembly/crypto/hot/*.ts']).map((path) => basename(path, '.ts'))) {
@@ -224,7 +224,7 @@ async function bundle(entry: string, output: string, format: 'esm' | 'cjs'): Pro
   await build({
     input: join(ROOT, entry),
     platform: 'node',
-    external: (id) => id.startsWith('node:') || id === 'bufferutil' || id === 'utf-8-validate',
+    external: (id) => id.startsWith('node:') || EXTERNAL.includes(id),
     logLevel: 'warn',
     output: { file: join(ROOT, output), format, codeSplitting: false, comments: false },
   })

@@ -34,7 +34,7 @@ const ARROWS: Record<string, string[]> = {
     'host/disk',
   ],
   'host/kms': ['host/wire', 'host/verifier', 'host/disk', 'host/confine'],
-  'host/parent': ['host/wire', 'host/confine'],
+  'host/parent': ['host/wire', 'host/confine', 'host/disk'],
   'host/enclave': ['host/wire', 'host/confine'],
   'host/client': ['host/core', 'host/verifier', 'host/log/proofs', 'host/wire'],
   /** Attacks from outside; keys, images and grants are made by the same code as the real ones. */
@@ -63,7 +63,7 @@ const PACKAGES: Record<string, string[]> = {
   'host/wire': ['cborg', 'canonicalize'],
   'host/verifier': ['@peculiar/x509', 'reflect-metadata'],
   'host/control': ['jose'],
-  'host/parent': ['ws'],
+  'host/parent': ['ws', 'lmdb', '@grpc/grpc-js', '@grpc/proto-loader'],
   'host/client': ['ws', '@peculiar/x509', 'reflect-metadata'],
   'host/claims': ['ws'],
   'host/cli': ['commander', 'ws'],

@@ -39,6 +39,8 @@ export const CONTROL_COLLECT = 3
 export const CONTROL_SERVING = 4
 export const CONTROL_EPITAPH = 5
 export const CONTROL_REHEARSED = 6
+/** The store is being opened, and more of it has come since the last of these. */
+export const CONTROL_OPENING = 7
 // fd 4, nitro to enclave
 export const CONTROL_LAUNCH = 16
 export const CONTROL_ANSWER = 17

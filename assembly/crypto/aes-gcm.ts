@@ -1,26 +1,26 @@
 // AES-256-GCM, SP 800-38D, with nonces of 96 bits. Opening verifies the whole tag before it releases a byte: it reads a message twice.
 // Group 0 of counters is {unused, the tag's mask, the first 96 bytes of key stream}; all others are whole. A counter of 32 bits would
-// wrap at 64 GiB, and memory ends at 4.
+// wrap at 64 GiB, and memory ends at 4 GiB.
 import { copy, store64 } from '../mem/bytes'
 import { wipe } from '../mem/simd'
 import { AES256_STATE, AES_GROUP, aes256End, aes256Init, aes256Stream } from './aes'
 import { GHASH_BLOCKS, GHASH_KEY, ghashBlocks, ghashEnd, ghashKey, ghashPowers } from './ghash'
 
-/** Bytes of a key's state: round keys and tables. It is the caller's, 16-byte aligned, and to be erased as the key is. */
+/** Bytes of a key's state: round keys and tables, to which sealing and opening add. It is the caller's, and to be erased as the key is. */
 export const AES_GCM_STATE: usize = AES256_STATE + GHASH_KEY
 export const AES_GCM_NONCE: usize = 12
 export const AES_GCM_TAG: usize = 16
 const HASH_KEY: usize = AES256_STATE
 
-/** Bytes of key stream in group 0. */
+/** Bytes of key stream in group 0, after the unused block and the mask. */
 const FIRST: usize = AES_GROUP - 32
 const PIECE: usize = GHASH_BLOCKS * 16
 
-const zeros = memory.data(<i32>PIECE, 16)
-/** Group 0, and group 1 where there is need of it. */
-const first = memory.data(<i32>PIECE, 16)
-/** Key stream of the last bytes. */
-const last = memory.data(<i32>PIECE, 16)
+const zeros = memory.data(<i32>AES_GROUP, 16)
+/** Group 0 */
+const first = memory.data(<i32>AES_GROUP, 16)
+/** The group that the message ends in */
+const last = memory.data(<i32>AES_GROUP, 16)
 /** Blocks that wait to be hashed together. */
 const pending = memory.data(<i32>PIECE, 16)
 let waiting: usize = 0
@@ -30,7 +30,7 @@ export function aesGcmInit(state: usize, key: usize): void {
   aes256Init(state, key)
   aes256Stream(state, zeros, 0, 1, first, zeros)
   ghashKey(state + HASH_KEY, first)
-  finish(AES_GROUP)
+  finish()
 }
 
 /**
@@ -40,10 +40,10 @@ export function aesGcmInit(state: usize, key: usize): void {
 export function aesGcmSeal(
   state: usize, out: usize, nonce: usize, aad: usize, aadLength: usize, from: usize, length: usize
 ): void {
-  const used = start(state, nonce, length)
+  aes256Stream(state, nonce, 0, 1, first, zeros)
   cipher(state, nonce, out, from, length)
   v128.store(out + length, authenticate(state, aad, aadLength, out, length))
-  finish(used)
+  finish()
 }
 
 /**
@@ -55,44 +55,35 @@ export function aesGcmOpen(
 ): bool {
   if (length < AES_GCM_TAG) return false
   length -= AES_GCM_TAG
-  const used = start(state, nonce, length)
+  aes256Stream(state, nonce, 0, 1, first, zeros)
   const expected = authenticate(state, aad, aadLength, from, length)
   const right = !v128.any_true(v128.xor(expected, v128.load(from + length))) // CT: the whole tag at once
   if (right) cipher(state, nonce, out, from, length)
-  finish(used)
+  finish()
   return right
 }
 
-// The tag's mask and the first key stream, at `first`
-function start(state: usize, nonce: usize, length: usize): usize {
-  const groups: u32 = length <= FIRST ? 1 : 2
-  aes256Stream(state, nonce, 0, groups, first, zeros)
-  return <usize>groups * AES_GROUP
-}
-
-function finish(used: usize): void {
-  wipe(first, used)
+function finish(): void {
+  wipe(first, AES_GROUP)
   wipe(pending, PIECE)
   aes256End()
   ghashEnd()
 }
 
 function cipher(state: usize, nonce: usize, out: usize, from: usize, length: usize): void {
-  const head = min(length, PIECE - 32)
+  const head = min(length, FIRST)
   apply(out, from, first + 32, head)
-  if (length <= head) return
+  if (length == head) return
   out += head
   from += head
   length -= head
-  const groups = <u32>(length / PIECE) << 1
-  aes256Stream(state, nonce, 2, groups, out, from)
-  const done = <usize>groups * AES_GROUP
-  length -= done
-  if (length == 0) return
-  const rest: u32 = length <= AES_GROUP ? 1 : 2
-  aes256Stream(state, nonce, 2 + groups, rest, last, zeros)
-  apply(out + done, from + done, last, length)
-  wipe(last, PIECE)
+  const groups = <u32>(length / AES_GROUP)
+  const whole = <usize>groups * AES_GROUP
+  aes256Stream(state, nonce, 1, groups, out, from)
+  if (whole == length) return
+  aes256Stream(state, nonce, 1 + groups, 1, last, zeros)
+  apply(out + whole, from + whole, last, length - whole)
+  wipe(last, AES_GROUP)
 }
 
 // out = from XOR key stream. The last sixteen bytes are read before any is written, and written again: there are no single bytes to do.

@@ -1,5 +1,5 @@
 // AES's S-box of 128 values in eight planes, one a bit: Boyar and Peralta, "A depth-16 circuit for the AES S-box" (2011), their 115 gates,
-// in the order of the paper; x0 is the top bit. hot/aes8.ts and hot/aes16.ts have the same gates in an order of their own.
+// in the order of the paper; x0 is the top bit. hot/aes.ts has the same gates in an order of its own.
 // CT: logic operations only.
 
 /** In place, SAFETY: 128 bytes at `at`: plane p, at 16 * p, has bit p of 128 values. */

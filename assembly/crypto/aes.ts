@@ -1,5 +1,5 @@
 // AES-256 in counter mode, FIPS 197 and SP 800-38A section 6.5, for GCM's counter blocks: a nonce of 96 bits and a counter of 32.
-// Eight blocks at a time in eight planes (hot/aes8.ts says how). Of 256 consecutive counters only the last byte changes, so that what
+// Eight blocks at a time in eight planes (hot/aes.ts says how). Of 256 consecutive counters only the last byte changes, so that what
 // comes out of round 1 is c1, made once a nonce and 256 blocks, XOR an entry of a table made once a key: 32 entries, one for each group
 // of eight counters. The index of the table is the counter, which is public.
 // CT: no branch and no address depends on key or data.
@@ -21,15 +21,11 @@ const TABLE: usize = 15 * AES_GROUP
 export const AES256_STATE: usize = TABLE + <usize>GROUPS * AES_GROUP
 
 // @ts-ignore: decorator
-@external('aes8', 'hotAes8')
-declare function hotAes8(keys: usize, masks: usize, c1: usize, table: usize, out: usize, from: usize): void
-// @ts-ignore: decorator
-@external('aes16', 'hotAes16')
-declare function hotAes16(keys: usize, masks: usize, c1: usize, table: usize, out: usize, from: usize, pairs: usize): void
+@external('aes', 'hotAes')
+declare function hotAes(keys: usize, masks: usize, c1: usize, table: usize, out: usize, from: usize, groups: u32): void
 
 // For n = 0 to 3 ShiftRows that are due, where MixColumns' next and next but one row stand in a row-major plane: 4 * ((row + k) & 3) +
 // ((column + k * n) & 3). Then round 14's ShiftRows with the way back to FIPS 197's column-major order, and the three swap masks.
-// prettier-ignore
 const MASKS = memory.data<u8>([
   4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3,
   8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7,
@@ -76,11 +72,7 @@ export function aes256Stream(state: usize, nonce: usize, group: u32, groups: u32
     const first = group & (GROUPS - 1)
     if (first == 0) begin(state, nonce, group)
     const count = min(groups, GROUPS - first)
-    const table = state + TABLE + <usize>first * AES_GROUP
-    const pairs = count >> 1
-    if (pairs > 0) hotAes16(state, MASKS, c1, table, out, from, pairs)
-    const done = <usize>(pairs << 1) * AES_GROUP
-    if (count & 1) hotAes8(state, MASKS, c1, table + done, out + done, from + done)
+    hotAes(state, MASKS, c1, state + TABLE + <usize>first * AES_GROUP, out, from, count)
     out += <usize>count * AES_GROUP
     from += <usize>count * AES_GROUP
     group += count

@@ -21,3 +21,8 @@ export function release(at: usize, bytes: usize): void {
   memory.fill(at, 0, bytes) // SAFETY: caller holds `bytes` bytes from allocate
   heap.free(at)
 }
+
+/** Erases what a call left in memory that the caller keeps. */
+export function erase(at: usize, bytes: usize): void {
+  memory.fill(at, 0, bytes) // SAFETY: caller holds `bytes` bytes from allocate
+}

@@ -7,6 +7,8 @@ const ALPHABET = memory.data<u8>([
   0x67, 0x68, 0x69, 0x6a, 0x6b, 0x6c, 0x6d, 0x6e, 0x6f, 0x70, 0x71, 0x72, 0x73, 0x74, 0x75, 0x76,
   0x77, 0x78, 0x79, 0x7a, 0x30, 0x31, 0x32, 0x33, 0x34, 0x35, 0x36, 0x37, 0x38, 0x39, 0x2b, 0x2f
 ]) // A-Z a-z 0-9 + /, RFC 4648 section 4
+/** What `shrink` leaves. */
+const KEPT_BYTES: usize = 262144
 const PAD: u8 = 0x3d
 const PERCENT: u8 = 0x25
 
@@ -18,6 +20,15 @@ export class TextWriter {
   clear(): this {
     this.length = 0
     return this
+  }
+
+  /** Gives back what a large text took. */
+  shrink(): void {
+    this.length = 0
+    if (this.capacity <= KEPT_BYTES) return
+    heap.free(this.at)
+    this.capacity = KEPT_BYTES
+    this.at = heap.alloc(KEPT_BYTES)
   }
 
   ascii(text: string): this {

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { DEFAULT_ROLES } from '../control/actions.ts'
 import { type SignedGenesis, signGenesis, verifyGenesis } from '../control/genesis.ts'
 import { rawPublicKey } from '../control/keys.ts'
+import { makeStoreIdentity } from '../kms/store-keys/index.ts'
 import { type DataFolder, makeDataFolder } from '../nitro/data-folder.ts'
 import { certificateDigest } from '../nitro/eif/signature.ts'
 import { basicConstraints, keyUsage, makeCertificate, type Rdn } from '../nitro/pki/certificate.ts'
@@ -40,7 +41,7 @@ export function makeDevelopmentHost(data: string): { folder: DataFolder; made: b
       auditors: [publicHex(developmentKey(folder, 'auditor'))],
       pipelineCertificates: [certificateDigest(pipeline)],
       attestationRoots: [pki.rootFingerprint],
-      kmsKey: null,
+      kmsKey: makeStoreIdentity(folder.kms),
       logKey: publicHex(keyFile(folder.nitro, 'log.key')),
       roles: structuredClone(DEFAULT_ROLES),
     },
@@ -77,10 +78,13 @@ export function pipelineFiles(folder: DataFolder): { certificate: string; key: s
   return { certificate: join(pipeline, 'certificate.pem'), key: join(pipeline, 'key.pem') }
 }
 
-/** A grant of version 1 for one enclave, signed by the development owner. @returns the chain's bytes */
+/**
+ * A grant of version 1 for one enclave, signed by the development owner. With `store: false` what the enclave writes ends with it.
+ * @returns the chain's bytes
+ */
 export async function developmentGrant(
   folder: DataFolder,
-  facts: { enclaveName: string; workloadName: string; releaseRule: ReleaseRule },
+  facts: { enclaveName: string; workloadName: string; releaseRule: ReleaseRule; store?: boolean },
 ): Promise<Uint8Array> {
   const owner = ownerKey(folder)
   const { genesis, digest } = readGenesis(folder)
@@ -91,7 +95,7 @@ export async function developmentGrant(
     enclaveName: facts.enclaveName,
     workloadName: facts.workloadName,
     storeId: await storeId(publicHex(owner), facts.enclaveName),
-    kmsKey: null,
+    kmsKey: facts.store === false ? null : genesis.kmsKey,
     releaseRule: facts.releaseRule,
     minSecurityVersion: 1,
     logKey: genesis.logKey,

@@ -16,6 +16,7 @@ import { addKmsVerbs } from './kms.ts'
 import { explain, failWith } from './output.ts'
 import { proxy } from './proxy.ts'
 import { addReleaseVerbs } from './release.ts'
+import { addStoreVerbs } from './store.ts'
 import { up } from './up.ts'
 import { verify } from './verify.ts'
 
@@ -42,7 +43,7 @@ program
   .option('--proxy-port <port>', 'port of the proxy, 0 for any', '7444')
   .option('--kms-port <port>', 'port of the KMS, 0 for any', '7445')
   .option('--kms-document-age <seconds>', 'how old evidence for the KMS may be, or leaf: as its certificate', '300')
-  .option('--workload <name>', 'what to launch: keyvalue, echo or hello', 'keyvalue')
+  .option('--workload <name>', 'what to launch: kubernetes, keyvalue, echo or hello', 'keyvalue')
   .option('--plain', 'http instead of https at the proxy')
   .option('--no-launch', 'start the host and launch nothing')
   .option('--clock <offset>', 'shift the clock of NSM and KMS: +4h, -90s, or frozen:2026-01-02T03:04:05Z')
@@ -265,6 +266,7 @@ program
   .requiredOption('--enclave-name <name>')
   .option('--port <port>', '0 for any', '7444')
   .option('--plain', 'http instead of https')
+  .option('--kubeconfig <file>', 'write a kubeconfig for this proxy')
   .option('--json', 'one JSON object a line on stdout')
   .addHelpText('after', examples('wasmclave proxy --enclave-name keyvalue --port 0 --json'))
   .action(proxy)
@@ -321,5 +323,6 @@ addProposalVerbs(
       ),
     ),
 )
+addStoreVerbs(program)
 
 program.parseAsync().catch(failWith)

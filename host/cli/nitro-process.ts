@@ -1,6 +1,7 @@
 /** Starts the nitro process and reads its events. */
 import { type ChildProcess, spawn } from 'node:child_process'
-import { dirname } from 'node:path'
+import { createRequire } from 'node:module'
+import { dirname, sep } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type ErrorCode, FatalError } from '../errors.ts'
 import type { ClockSetting } from '../nitro/clock.ts'
@@ -18,13 +19,15 @@ export type NitroProcess = {
 }
 
 /** Port, 0 for any; the oldest document that keys are released on, in seconds, or null. */
-export type KmsOptions = { port: number; maxDocumentAge: number | null }
+export type KmsOptions = { port: number; maxDocumentAge: number | null; storeSocket?: string }
 export type NitroOptions = {
   folder: DataFolder
   port: number
   origins: string[]
   kms?: KmsOptions
   clock?: ClockSetting
+  /** What keeps the stores: host/parent/store/settings.ts. */
+  store?: unknown
   onEvent(event: NitroEvent): void
 }
 
@@ -72,6 +75,8 @@ export async function startNitro(options: NitroOptions): Promise<NitroProcess> {
     kernel,
     version: packageVersion(),
     clock: options.clock,
+    store: options.store,
+    modules: modulesFolder(),
   }
   child.stdin?.write(`${JSON.stringify(settings)}\n`)
   const exited = new Promise<number>((resolve) => child.once('close', (code) => resolve(code ?? 1)))
@@ -93,4 +98,11 @@ export async function startNitro(options: NitroOptions): Promise<NitroProcess> {
     clearTimeout(timer)
   }
   return { process: child, port: listening.port as number, kmsPort: listening.kmsPort as number, exited, stop }
+}
+
+/** The folder in which the parent's native modules were installed: ours, or that of the package which depends on us. */
+function modulesFolder(): string {
+  const path = createRequire(import.meta.url).resolve('lmdb')
+  const folder = `${sep}node_modules${sep}`
+  return path.slice(0, path.lastIndexOf(folder) + folder.length - 1)
 }

@@ -1,40 +1,74 @@
 /** `wasmclave proxy`: HTTP on loopback for curl and kubectl, over an attested session to one enclave. The customer's side. */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { connect, type Enclave, identityFromPem, type Policy } from '../client/index.ts'
+import { connect, identityFromPem, type Policy } from '../client/index.ts'
 import { proxyTls } from '../client/proxy/certificates.ts'
 import { ProxyCredential } from '../client/proxy/credential.ts'
-import { ReconnectingEnclave } from '../client/proxy/reconnecting.ts'
+import { writeKubeconfig } from '../client/proxy/kubeconfig.ts'
 import { ProxyServer } from '../client/proxy/server.ts'
+import { Sessions } from '../client/proxy/sessions.ts'
 import { UsageError } from '../errors.ts'
 import type { DataFolder } from '../nitro/data-folder.ts'
 import { ownerKey, publicHex } from './development.ts'
 import { readText } from './files.ts'
+import { HeadTokenFile, readHeadToken } from './head-token.ts'
 import { findHost } from './running-host.ts'
 
-export type ProxyCommandOptions = { data: string; enclaveName: string; port: string; plain?: boolean; json?: boolean }
+export type ProxyCommandOptions = {
+  data: string
+  enclaveName: string
+  port: string
+  plain?: boolean
+  json?: boolean
+  /** Where to write a kubeconfig. */
+  kubeconfig?: string
+}
 
 export async function proxy(options: ProxyCommandOptions): Promise<void> {
-  const { gateway, folder } = findHost(options.data)
-  const policy = customerPolicy(folder, options.enclaveName)
+  const { folder } = findHost(options.data)
   const identity = await identityFromPem(readText(join(folder.customer, 'owner.key')))
-  const url = `${gateway}/enclaves/${options.enclaveName}`
-  const session = new ReconnectingEnclave(() => connect(url, policy, identity))
-  const first: Enclave = await session.enclave()
+  const say = (line: string) => void (options.json ? process.stderr : process.stdout).write(`${line}\n`)
+  const tokens = new HeadTokenFile(folder, options.enclaveName)
+  let appraisals = 0
+  const sessions = new Sessions({
+    // Asked anew each time: a host that started again has another port, and an owner may have written down another image.
+    connect: () => {
+      const { gateway } = findHost(options.data)
+      const policy = customerPolicy(folder, options.enclaveName)
+      const headToken = readHeadToken(folder, options.enclaveName)
+      return connect(
+        `${gateway}/enclaves/${options.enclaveName}`,
+        headToken === undefined ? policy : { ...policy, headToken },
+        identity,
+      )
+    },
+    answered: ({ headToken }) => tokens.keep(headToken),
+    appraised: ({ headToken, evidence: { appraisal } }) => {
+      tokens.keep(headToken)
+      if (appraisals++ > 0) say(`appraised again: ${appraisal.moduleId}, PCR0 ${appraisal.pcrs[0]}`)
+    },
+  })
+  const { appraisal } = (await sessions.enclave()).evidence
+  const credential = ProxyCredential.open(join(folder.customer, 'proxy.header'))
+  const tls = options.plain ? null : await proxyTls(folder.customer, Date.now())
   const server = new ProxyServer({
     port: Number(options.port),
-    tls: options.plain ? null : await proxyTls(folder.customer, Date.now()),
-    credential: ProxyCredential.open(join(folder.customer, 'proxy.header')),
-    request: async (path, init) => (await session.enclave()).request(path, init as never),
+    tls,
+    credential,
+    request: (each) => sessions.send(each),
   })
   const address = await server.listen()
-  const appraised = first.evidence.appraisal
+  if (options.kubeconfig !== undefined)
+    writeKubeconfig(options.kubeconfig, address, tls === null ? null : tls.ca, credential.token)
   if (options.json)
     process.stdout.write(
-      `${JSON.stringify({ event: 'ready', url: address, moduleId: appraised.moduleId, pcrs: appraised.pcrs })}\n`,
+      `${JSON.stringify({ event: 'ready', url: address, moduleId: appraisal.moduleId, pcrs: appraisal.pcrs })}\n`,
     )
-  else process.stdout.write(`proxy at ${address}\nappraised ${appraised.moduleId}, PCR0 ${appraised.pcrs[0]}\n`)
-  const stop = () => process.exit(0)
+  else say(`proxy at ${address}\nappraised ${appraisal.moduleId}, PCR0 ${appraisal.pcrs[0]}`)
+  const stop = () => {
+    tokens.flush()
+    process.exit(0)
+  }
   process.on('SIGINT', stop)
   process.on('SIGTERM', stop)
   // Started by `up`: its end is ours, also when it was killed.

@@ -12,6 +12,8 @@ import { progress } from './output.ts'
 import { findHost } from './running-host.ts'
 
 const PROBE_MS = 1000
+/** Nitro's events that people and programs are told of. */
+const TOLD = ['ended', 'killed', 'failed', 'store-trouble']
 
 export type ServeOptions = { port: string; json?: boolean; clock?: ClockSetting | undefined; kms: KmsOptions }
 
@@ -41,7 +43,7 @@ export async function serveHost(folder: DataFolder, options: ServeOptions): Prom
     kms: options.kms,
     origins: [],
     onEvent: (event) => {
-      if (event.event !== 'ended' && event.event !== 'killed' && event.event !== 'failed') return
+      if (!TOLD.includes(event.event)) return
       tell(event)
       if (!options.json) progress(`host: ${JSON.stringify(event)}`)
     },

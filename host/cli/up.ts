@@ -4,22 +4,32 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { connect, type Evidence, identityFromPem } from '../client/index.ts'
+import { connect, type Evidence, identityFromPem, readStoreHeads, type StoreHeads } from '../client/index.ts'
 import type { Release } from '../control/releases/release.ts'
 import { errorCode, RefusedError } from '../errors.ts'
 import type { DataFolder } from '../nitro/data-folder.ts'
+import { parseDescription } from '../nitro/eif/build.ts'
 import { parseEif } from '../nitro/eif/format.ts'
 import { type Measurements, measureEif } from '../nitro/eif/measure.ts'
 import { parseSignature, signEif } from '../nitro/eif/signature.ts'
-import { buildImage } from './build-image.ts'
+import { buildImage, neededMemoryMiB } from './build-image.ts'
 import { clockWarning, parseClock } from './clock.ts'
-import { developmentGrant, makeDevelopmentHost, ownerKey, pipelineFiles, publicHex } from './development.ts'
+import {
+  developmentGrant,
+  makeDevelopmentHost,
+  ownerKey,
+  pipelineFiles,
+  publicHex,
+  readGenesis,
+} from './development.ts'
 import { developmentRelease } from './development-release.ts'
 import { built, readText } from './files.ts'
+import { headTokenPath, readHeadToken, writeHeadToken } from './head-token.ts'
 import { documentAge } from './kms.ts'
 import { launchEnclave, type RunInfo } from './launch-enclave.ts'
 import { progress } from './output.ts'
 import { serveHost } from './serve.ts'
+import { describeHeads } from './store.ts'
 
 export type UpOptions = {
   data: string
@@ -34,13 +44,15 @@ export type UpOptions = {
   clock?: string
 }
 
-const MEMORY_MIB = 64
-
 export async function up(options: UpOptions): Promise<void> {
   const clock = options.clock === undefined ? undefined : parseClock(options.clock, Date.now())
   const { folder, made } = makeDevelopmentHost(options.data)
   const say = options.json ? progress : (line: string) => void process.stdout.write(`${line}\n`)
   if (made) say(`Made development identities in ${folder.root} (whoever reads this folder is all of them).`)
+  if (readGenesis(folder).genesis.kmsKey === null)
+    say(
+      'This host was made before stores were kept: what its enclaves write ends with them. A new --data folder keeps it.',
+    )
   if (clock !== undefined) say(clockWarning(clock, !options.json && process.stdout.isTTY))
   const host = await serveHost(folder, {
     ...options,
@@ -61,6 +73,8 @@ export async function up(options: UpOptions): Promise<void> {
         host.onStop(served.stop)
         proxy = served.url
         host.announceProxy(proxy)
+        if (launched.heads?.stale)
+          for (const line of describeHeads(launched.info.EnclaveName, launched.heads)) progress(line)
         if (!options.json) show(folder, gateway, proxy, kms, launched, launched.evidence, options)
       }
     } else say(`gateway at ${gateway}`)
@@ -75,9 +89,11 @@ type Launched = {
   info: RunInfo
   measurements: Measurements
   release: Release | undefined
-  /** Missing where a shifted clock makes it of another time, which `refusal` says. */
+  /** Missing where a shifted clock makes it of another time, or the store is behind what was seen of it, which `refusal` says. */
   evidence: Evidence | undefined
   refusal: string
+  /** Missing without a store. */
+  heads: StoreHeads | undefined
   describe: Record<string, unknown>
 }
 
@@ -89,7 +105,9 @@ async function launchDefault(
   shifted: boolean,
 ): Promise<Launched> {
   const pipeline = pipelineFiles(folder)
-  const unsigned = buildImage(built(join('assembly/workloads', workload)))
+  const source = built(join('assembly/workloads', workload))
+  const unsigned = buildImage(source)
+  const { maxPages } = parseDescription(readText(join(source, 'enclave.json'))).memory
   const eif = signEif(unsigned, readText(pipeline.certificate), readText(pipeline.key))
   const parsed = parseEif(eif)
   const measurements = measureEif(parsed, parseSignature(parsed.signature as Uint8Array).certificate.raw)
@@ -97,7 +115,7 @@ async function launchDefault(
   const grant = await developmentGrant(folder, { enclaveName: workload, workloadName: workload, releaseRule })
   writeFileSync(join(folder.customer, `${workload}.grant`), grant, { mode: 0o600 })
   const released = await developmentRelease({ gateway, folder }, eif)
-  const options = { name: workload, memoryMiB: MEMORY_MIB, cpuCount: 1, cid: null }
+  const options = { name: workload, memoryMiB: neededMemoryMiB(eif.length, maxPages), cpuCount: 1, cid: null }
   const info = await launchEnclave({ gateway, folder }, eif, grant, options, released?.envelope)
   const policy = {
     root: readFileSync(folder.rootCertificate, 'utf8'),
@@ -109,14 +127,23 @@ async function launchDefault(
   const identity = await identityFromPem(readText(join(folder.customer, 'owner.key')))
   let evidence: Evidence | undefined
   let refusal = ''
+  let heads: StoreHeads | undefined
+  const headToken = readHeadToken(folder, info.EnclaveName)
   try {
-    const enclave = await connect(`${gateway}/enclaves/${info.EnclaveName}`, policy, identity)
+    const url = `${gateway}/enclaves/${info.EnclaveName}`
+    const enclave = await connect(url, headToken === undefined ? policy : { ...policy, headToken }, identity)
     evidence = enclave.evidence
+    if (evidence.grant.kmsKey !== null) heads = await readStoreHeads(enclave)
+    if (enclave.headToken !== null && heads?.stale === false)
+      writeHeadToken(folder, info.EnclaveName, enclave.headToken)
     enclave.close()
   } catch (error) {
+    const code = errorCode(error)
     // The client's clock is true, and that is what a shifted one is for.
-    if (!shifted || errorCode(error) !== 'ERR_EVIDENCE_DATES') throw error
+    if (code !== 'ERR_HEAD_BEHIND' && (!shifted || code !== 'ERR_EVIDENCE_DATES')) throw error
     refusal = (error as Error).message
+    if (code === 'ERR_HEAD_BEHIND')
+      refusal += ` (${headTokenPath(folder, info.EnclaveName)}): see "wasmclave store heads"`
   }
   writeFileSync(join(folder.customer, `${workload}.pcrs.json`), JSON.stringify(measurements), { mode: 0o600 })
   return {
@@ -125,6 +152,7 @@ async function launchDefault(
     release: released?.release,
     evidence,
     refusal,
+    heads,
     describe: {
       EnclaveName: info.EnclaveName,
       EnclaveID: info.EnclaveID,
@@ -147,6 +175,7 @@ function startProxy(folder: DataFolder, enclave: string, options: UpOptions): Pr
     options.proxyPort,
     '--json',
     ...(options.plain ? ['--plain'] : []),
+    ...(isKubernetes(options) ? ['--kubeconfig', kubeconfigOf(folder.customer)] : []),
   ]
   const child = spawn(
     process.execPath,
@@ -207,12 +236,16 @@ function show(
     '',
     'Try, in another terminal:',
     '',
-    `  ${curl} \\`,
-    `    -X PUT --data-binary 'top secret' ${proxy}/v1/hello`,
-    `  ${curl} \\`,
-    `    ${proxy}/v1/hello`,
-    `  ${curl} \\`,
-    `    -N '${proxy}/v1/?prefix=&watch'`,
+    ...(isKubernetes(options)
+      ? kubectlLines(options.data)
+      : [
+          `  ${curl} \\`,
+          `    -X PUT --data-binary 'top secret' ${proxy}/v1/hello`,
+          `  ${curl} \\`,
+          `    ${proxy}/v1/hello`,
+          `  ${curl} \\`,
+          `    -N '${proxy}/v1/?prefix=&watch'`,
+        ]),
     `  npx wasmclave attest --data ${options.data} --enclave-name ${info.EnclaveName} --output doc.cbor`,
     `  npx wasmclave verify doc.cbor --root ${options.data}/nitro-root.pem`,
     `  npx wasmclave kms create-key --data ${options.data} --alias alias/first`,
@@ -230,6 +263,18 @@ function releaseLines(release: Release | undefined): string[] {
     ...register('release', digest),
     `            version ${version}, ${tests.passedTests.length} tests passed, signed by the development pipeline,`,
     '            rolled out by approver-1 and approver-2',
+  ]
+}
+
+const isKubernetes = (options: UpOptions): boolean => options.workload === 'kubernetes'
+const kubeconfigOf = (customer: string): string => join(customer, 'kubeconfig')
+
+function kubectlLines(data: string): string[] {
+  return [
+    `  export KUBECONFIG=${kubeconfigOf(join(data, 'customer'))}`,
+    '  kubectl create secret generic db --from-literal=password=correct-horse',
+    '  kubectl get secrets --watch',
+    '  kubectl describe secret db',
   ]
 }
 

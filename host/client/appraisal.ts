@@ -89,7 +89,7 @@ function checkGrant(core: Core, offer: Offer, grant: LaunchGrant, firstOwner: st
 // The store's head may not be behind what this client has seen: generation is bytes 32..39 of its token.
 function checkHead(offer: Offer, policy: Policy): void {
   const token = policy.headToken
-  if (token === undefined) return
+  if (token === undefined || policy.allowHeadBehind === true) return
   const seen = new DataView(token.buffer, token.byteOffset).getBigUint64(32)
   if (offer.head === null || BigInt(offer.head.generation) < seen)
     throw new RefusedError(

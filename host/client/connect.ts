@@ -4,8 +4,9 @@ import { CLOSE_CODE_BASE, CLOSE_HANDSHAKE } from '../../assembly/abi/wire.ts'
 import { type Core, loadCore } from '../core/index.ts'
 import { RefusedError, UnavailableError, type WasmclaveError } from '../errors.ts'
 import { appraiseOffer, type Evidence } from './appraisal.ts'
-import { type ChannelResponse, type FetchInit, fetchOver, requestOver } from './fetch.ts'
+import { type ChannelResponse, type Exchange, exchangeOver, type FetchInit, fetchOver, requestOver } from './fetch.ts'
 import { type Accepted, hello, readAccepted, readOffer, sealKeys } from './handshake.ts'
+import type { HeaderList } from './head.ts'
 import type { Identity } from './identity.ts'
 import { checkPolicy, type Policy } from './policy.ts'
 import { Session } from './session.ts'
@@ -19,6 +20,10 @@ export type Enclave = {
   fetch(path: string, init?: FetchInit): Promise<Response>
   /** The same without a Response around it: for servers and tools that count microseconds. */
   request(path: string, init?: FetchInit): Promise<ChannelResponse>
+  /** The same again for who relays: headers as they go, and a request that can be given up. */
+  exchange(request: { method: string; path: string; headers: HeaderList; body: Uint8Array | null }): Exchange
+  /** Requests whose answers have not ended: assembly/abi/limits.ts has the most of a session, MAX_STREAMS. */
+  readonly openRequests: number
   /** What was appraised: measurements, grant and records. */
   readonly evidence: Evidence
   readonly role: string
@@ -111,6 +116,14 @@ class AttestedEnclave implements Enclave {
 
   request(path: string, init: FetchInit = {}): Promise<ChannelResponse> {
     return requestOver(this.#session, path, init, this.#keep)
+  }
+
+  exchange(request: { method: string; path: string; headers: HeaderList; body: Uint8Array | null }): Exchange {
+    return exchangeOver(this.#session, request, this.#keep)
+  }
+
+  get openRequests(): number {
+    return this.#session.openStreams
   }
 
   close(): void {

@@ -3,6 +3,7 @@ import { MAX_DATA_BYTES, MAX_REQUEST_BODY } from '../../assembly/abi/limits.ts'
 import { UsageError } from '../errors.ts'
 import { encodeRequestHead, type HeaderList } from './head.ts'
 import type { Session } from './session.ts'
+import type { ClientStream } from './stream.ts'
 
 /** Carries the store's head token beside a response; taken out and kept by the client. */
 const HEAD_TOKEN_HEADER = 'wasmclave-head'
@@ -21,6 +22,31 @@ export type FetchInit = {
 /** A response as it came over the channel. A short body is there whole; a streamed one is to be read or cancelled. */
 export type ChannelResponse = { status: number; headers: HeaderList; body: Uint8Array | ReadableStream<Uint8Array> }
 
+/** A request under way: its answer, and the way to give it up. */
+export type Exchange = { response: Promise<ChannelResponse>; cancel(): void }
+
+/**
+ * A request as it is to go, for who relays many: names of headers in lower case, the body whole.
+ * @throws UnavailableError ERR_SESSION_ENDED, ERR_SESSION_STREAMS, UsageError ERR_HEAD_SIZE, ERR_FETCH_BODY: nothing of it was sent
+ */
+export function exchangeOver(
+  session: Session,
+  request: { method: string; path: string; headers: HeaderList; body: Uint8Array | null },
+  keepHeadToken: (token: string) => void,
+): Exchange {
+  const { body } = sized(request.body ?? NO_BODY, request.headers)
+  const head = encodeRequestHead(request.method, request.path, request.headers)
+  const stream = session.openStream(() => {})
+  sendRequest(session, stream, head, body)
+  const response = stream.response.then((answer) => {
+    answer.headers = withoutHeadToken(answer.headers, keepHeadToken)
+    return answer
+  })
+  // Who gives it up may wait for it no more.
+  response.catch(() => {})
+  return { response, cancel: () => stream.cancel() }
+}
+
 /** A request without the cost of a Response, for servers and tools. */
 export async function requestOver(
   session: Session,
@@ -38,13 +64,7 @@ export async function requestOver(
   const onAbort = () => stream.cancel()
   const stream = session.openStream(() => signal?.removeEventListener('abort', onAbort))
   signal?.addEventListener('abort', onAbort)
-  if (body instanceof Uint8Array && body.length <= MAX_DATA_BYTES) {
-    stream.spendCredit(body.length)
-    session.sendHead(stream.number, true, head, body)
-  } else {
-    session.sendHead(stream.number, false, head, NO_BODY)
-    stream.sendBody(body instanceof Uint8Array ? [body] : body).catch(() => stream.cancel())
-  }
+  sendRequest(session, stream, head, body)
   try {
     const response = await stream.response
     return { ...response, headers: withoutHeadToken(response.headers, keepHeadToken) }
@@ -65,6 +85,16 @@ export async function fetchOver(
 }
 
 type Body = Uint8Array | AsyncIterable<Uint8Array>
+
+function sendRequest(session: Session, stream: ClientStream, head: Uint8Array, body: Body): void {
+  if (body instanceof Uint8Array && body.length <= MAX_DATA_BYTES) {
+    stream.spendCredit(body.length)
+    session.sendHead(stream.number, true, head, body)
+  } else {
+    session.sendHead(stream.number, false, head, NO_BODY)
+    stream.sendBody(body instanceof Uint8Array ? [body] : body).catch(() => stream.cancel())
+  }
+}
 
 // What needs no waiting for, as most requests do not.
 function bodyAtHand(method: string, init: FetchInit): { body: Body; headers: HeaderList } | undefined {

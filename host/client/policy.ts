@@ -24,6 +24,11 @@ export type Policy = {
   minIsolation?: string[]
   /** The latest head token this client holds, 104 bytes. */
   headToken?: Uint8Array
+  /**
+   * Come in although the store is behind the token, which is shown to the enclave all the same: it then serves nobody. For an owner who is
+   * to look at its heads and to decide.
+   */
+  allowHeadBehind?: boolean
 }
 
 /** @throws UsageError ERR_POLICY_OWNER, ERR_POLICY_REFERENCE */

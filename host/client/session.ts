@@ -54,6 +54,11 @@ export class Session {
     return this.#ended
   }
 
+  /** Streams that are not over. */
+  get openStreams(): number {
+    return this.#streams.size
+  }
+
   /** @throws UnavailableError ERR_SESSION_ENDED, ERR_SESSION_STREAMS */
   openStream(onOver: () => void): ClientStream {
     if (this.#ended !== undefined) throw this.#ended

@@ -26,6 +26,7 @@ const NUMBERS = {
   execve: [59, 221],
   exit: [60, 93],
   fcntl: [72, 25],
+  flock: [73, 32],
   gettimeofday: [96, 169],
   getrusage: [98, 165],
   sysinfo: [99, 179],

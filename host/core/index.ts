@@ -3,7 +3,7 @@
  * Not thread-safe and not re-entrant: one core serves one thread.
  */
 import { RefusedError, UsageError } from '../errors.ts'
-import { type Aead, aes256gcm, CoreAead, chacha20poly1305 } from './aead.ts'
+import { type Aead, AesGcm, ChaCha20Poly1305 } from './aead.ts'
 import { Hpke } from './hpke.ts'
 import { CoreMacKey, type MacKey } from './mac.ts'
 import { CoreMemory } from './memory.ts'
@@ -62,13 +62,12 @@ export class Core {
 
   /** AES-256-GCM, SP 800-38D. @param key 32 bytes; copied into the core */
   aes256gcm(key: Uint8Array): Aead {
-    return new CoreAead(this.#memory, aes256gcm(this.#exports), key)
+    return new AesGcm(this.#exports, this.#memory, key)
   }
 
   /** ChaCha20-Poly1305, RFC 8439. @param key 32 bytes; copied into the core */
   chacha20poly1305(key: Uint8Array): Aead {
-    const copyKey = (to: number, from: number) => this.#memory.copyWithin(to, from, KEY_BYTES)
-    return new CoreAead(this.#memory, chacha20poly1305(this.#exports, copyKey), key)
+    return new ChaCha20Poly1305(this.#exports, this.#memory, key)
   }
 
   /** FIPS 180-4. @returns 32 bytes */

@@ -13,6 +13,7 @@ export type CoreExports = {
   _start(): void
   allocate(bytes: number): number
   release(at: number, bytes: number): void
+  erase(at: number, bytes: number): void
   aesGcmInit(state: number, key: number): void
   aesGcmSeal(
     state: number,
@@ -115,7 +116,9 @@ export function chooseBuild(): Build {
 
 /** A build's bytes, from beside this file. */
 export async function readCore(build: Build = chooseBuild()): Promise<Uint8Array> {
-  const url = new URL(build === 'relaxed' ? './core-relaxed.wasm' : './core.wasm', import.meta.url)
+  // Two literals: bundlers find files by them.
+  const url =
+    build === 'relaxed' ? new URL('./core-relaxed.wasm', import.meta.url) : new URL('./core.wasm', import.meta.url)
   if (url.protocol === 'file:') {
     const { readFile } = await import('node:fs/promises')
     return readFile(url)
@@ -125,7 +128,8 @@ export async function readCore(build: Build = chooseBuild()): Promise<Uint8Array
 
 export function instantiateCore(bytes: Uint8Array): CoreExports {
   const { exports } = instantiateSync(bytes as Uint8Array<ArrayBuffer>, {})
-  const core = exports as unknown as CoreExports
+  // A copy, whose properties the engine finds faster than a module's own exports
+  const core = { ...exports } as unknown as CoreExports
   // The start section is an export, so that nothing runs before it is called for.
   core._start()
   return core

@@ -18,6 +18,7 @@ import { EnclaveFault, Kernel } from './kernel.ts'
 import { parseLaunch } from './launch.ts'
 import { lockDown } from './lockdown.ts'
 import { NsmPort } from './nsm-port.ts'
+import { Opening } from './opening.ts'
 import { rehearse } from './rehearsal.ts'
 import { Workload } from './workload.ts'
 
@@ -65,6 +66,7 @@ function serve(): void {
   const parent = new ParentReader(READ_BYTES)
   let workload: Workload | undefined
   let announced = false
+  const opening = new Opening(kernel)
   flush(kernel)
   for (;;) {
     // Measured, and the store open where there is one: now, or once an owner has accepted what lies there.
@@ -73,7 +75,8 @@ function serve(): void {
       workload.start()
       kernel.check(exports.workloadReady())
     }
-    if (!announced && exports.phase() !== PHASE_OPENING) {
+    if (!announced && exports.phase() === PHASE_OPENING) opening.report(nowMs())
+    else if (!announced) {
       writeControl(CONTROL_SERVING, new Uint8Array(0))
       announced = true
     }

@@ -12,7 +12,9 @@ import { AuditTrail } from './audit/trail.ts'
 import { parseCredentials } from './http/credentials.ts'
 import { KmsServer } from './http/server.ts'
 import { KeyStore } from './keys/key-store.ts'
+import { RootKey } from './keys/root-key.ts'
 import { Kms } from './kms.ts'
+import { listenForStoreKeys, StoreKeys, storeKeysPlace } from './store-keys/index.ts'
 
 export type KmsSettings = {
   /** DIR/kms, mode 0700. */
@@ -26,6 +28,8 @@ export type KmsSettings = {
   maxDocumentAge: number | null
   /** Milliseconds by which the KMS's clock is ahead of the host's; a frozen one stands still at its time. */
   clock: { aheadMs: number } | { frozenMs: number }
+  /** Keys of enclaves' stores, where genesis names this KMS for them: its key, genesis' digest, and the socket in the parent's folder. */
+  stores: { key: string; genesisDigest: string; socket: string } | null
 }
 
 const TICK_MS = 60_000
@@ -78,6 +82,29 @@ async function start(settings: KmsSettings): Promise<void> {
   const tick = () => void kms.tick().catch(fail)
   tick()
   setInterval(tick, TICK_MS)
+  if (settings.stores !== null) await serveStores(settings, settings.stores, now)
   const port = await new KmsServer(kms, credentials).listen(settings.address, settings.port)
   tell({ event: 'listening', port })
+}
+
+/** @throws FatalError ERR_KMS_IDENTITY, ERR_KMS_FILE */
+async function serveStores(
+  settings: KmsSettings,
+  { key, genesisDigest, socket }: NonNullable<KmsSettings['stores']>,
+  now: () => number,
+): Promise<void> {
+  // The key store has been opened: the root key is there.
+  const { folder, rootKey } = storeKeysPlace(settings.folder, RootKey.open(join(settings.folder, 'root.key'), false))
+  const { clock } = settings
+  const keys = await StoreKeys.open(folder, {
+    rootKey,
+    attestationRoots: settings.roots,
+    genesisDigest,
+    now,
+    clockIsShifted: 'frozenMs' in clock || clock.aheadMs !== 0,
+    onFatal: fail,
+  })
+  if (keys.publicKey !== key)
+    throw new FatalError('ERR_KMS_IDENTITY', `the key in ${folder} is ${keys.publicKey}, genesis names ${key}`)
+  await listenForStoreKeys(socket, (message) => keys.handle(message), fail)
 }

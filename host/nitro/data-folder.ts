@@ -9,6 +9,8 @@ export type DataFolder = {
   /** Sockets and stores: the parent alone. */
   store: string
   kms: string
+  /** Where the KMS serves the parent, in the parent's folder. */
+  kmsSocket: string
   /** The customer's side; no process of the host reads it. */
   customer: string
   /** Keys of people who, outside of development, are not on this machine. */
@@ -25,6 +27,7 @@ export function dataFolder(path: string): DataFolder {
     nitro: join(root, 'nitro'),
     store: join(root, 'store'),
     kms: join(root, 'kms'),
+    kmsSocket: join(root, 'store', 'kms.sock'),
     customer: join(root, 'customer'),
     development: join(root, 'development'),
     hostFile: join(root, 'host.json'),

@@ -13,6 +13,7 @@ import { Enclave } from './enclave.ts'
 import { type LaunchInput, prepareLaunch } from './launch.ts'
 import { Signer } from './nsm/signer.ts'
 import type { Pki } from './pki/pki.ts'
+import { describeEpitaph } from './pool/epitaph.ts'
 import { sameLayers } from './pool/isolation.ts'
 import type { Pool } from './pool/pool.ts'
 import type { Watchdog } from './pool/watchdog.ts'
@@ -199,6 +200,13 @@ export class Enclaves {
       limitDataOf(slot.pid, PROCESS_DATA_BYTES + parameters.memoryMiB * MIB)
       this.#registry.add(enclave)
       this.#follow(enclave)
+      // Before the kernel is there to ask for it
+      if (launch.grant.kmsKey !== null)
+        this.#options.tell({
+          type: 'store',
+          slot: slot.number,
+          storeId: new Uint8Array(Buffer.from(launch.grant.storeId, 'hex')),
+        })
       await slot.launch(launch.record)
     } catch (error) {
       slot.kill()
@@ -244,7 +252,15 @@ export class Enclaves {
       this.#signer.forget(enclave.moduleId)
       this.#options.pki.forget(enclave.moduleId)
       this.#options.tell({ type: 'gone', slot: slot.number })
-      this.#options.onEvent({ event: 'ended', enclave: enclave.name, epitaph: epitaph ?? null, signal })
+      const reason = epitaph === undefined ? null : describeEpitaph(epitaph)
+      this.#options.onEvent({
+        event: 'ended',
+        enclave: enclave.name,
+        pid: slot.pid,
+        epitaph: epitaph ?? null,
+        reason,
+        signal,
+      })
     })
   }
 

@@ -132,6 +132,9 @@ export class Host {
       case 'late':
         this.#watchdog.late(message.slot, message.waitedMs)
         return
+      case 'trouble':
+        this.#options.onEvent({ event: 'store-trouble', message: message.reason.slice(0, 500) })
+        return
       default:
         return
     }

@@ -19,6 +19,7 @@ export type KmsSettings = {
   roots: string[]
   maxDocumentAge: number | null
   clock: { aheadMs: number } | { frozenMs: number }
+  stores: { key: string; genesisDigest: string; socket: string } | null
 }
 
 export class KmsLink {
@@ -29,7 +30,8 @@ export class KmsLink {
   #listening: ((port: number) => void) | undefined
   #failed: ((error: FatalError) => void) | undefined
 
-  constructor(bundle: string, folder: string, tell: (event: Record<string, unknown>) => void) {
+  /** @param storeSocket the one path outside of its folder, where it serves the parent */
+  constructor(bundle: string, folder: string, storeSocket: string, tell: (event: Record<string, unknown>) => void) {
     this.#tell = tell
     this.#process = spawn(
       process.execPath,
@@ -41,6 +43,7 @@ export class KmsLink {
         `--allow-fs-read=${bundle}`,
         `--allow-fs-read=${folder}`,
         `--allow-fs-write=${folder}`,
+        `--allow-fs-write=${storeSocket}`,
         '--disable-sigusr1',
         '--disable-proto=delete',
         bundle,

@@ -30,7 +30,12 @@ export type NitroSettings = {
   ownUsers: boolean
   cpuCount: number
   stepDeadlineMs: number
-  kms: { port: number; maxDocumentAge: number | null }
+  /** `storeSocket`: of another KMS for stores than this host's own. */
+  kms: { port: number; maxDocumentAge: number | null; storeSocket?: string }
+  /** What keeps the stores, as the parent understands it; LMDB by default. */
+  store?: unknown
+  /** Where the parent finds modules with native parts. */
+  modules: string
   /** File of the release's kernel.wasm. */
   kernel: string
   /** wasmclave's, as it tells operators. */
@@ -107,6 +112,9 @@ async function start(settings: NitroSettings): Promise<void> {
       origins: settings.origins,
       hosts: [],
       stepDeadlineMs: settings.stepDeadlineMs,
+      kmsSocket: genesis.genesis.kmsKey === null ? '' : (settings.kms.storeSocket ?? folder.kmsSocket),
+      store: JSON.stringify(settings.store ?? { engine: 'lmdb' }),
+      modules: settings.modules,
     },
     enclaveBundle: bundles.enclave,
     kernel: new Uint8Array(readFileSync(settings.kernel)),
@@ -117,7 +125,7 @@ async function start(settings: NitroSettings): Promise<void> {
     now: Date.now,
     nsmNow: clockOf(clock),
   })
-  const kms = new KmsLink(beside('kms.mjs'), folder.kms, tell)
+  const kms = new KmsLink(beside('kms.mjs'), folder.kms, folder.kmsSocket, tell)
   const stop = () => process.exit(0)
   process.on('exit', () => {
     host.stop()
@@ -133,6 +141,10 @@ async function start(settings: NitroSettings): Promise<void> {
     roots: genesis.genesis.attestationRoots,
     maxDocumentAge: settings.kms.maxDocumentAge,
     clock,
+    stores:
+      genesis.genesis.kmsKey === null
+        ? null
+        : { key: genesis.genesis.kmsKey, genesisDigest: genesis.digest, socket: folder.kmsSocket },
   })
   const [port, kmsPort] = await Promise.all([host.start(), kmsStarted])
   kms.exited.then(() => {

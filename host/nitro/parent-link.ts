@@ -20,6 +20,12 @@ export type ParentSettings = {
   origins: string[]
   hosts: string[]
   stepDeadlineMs: number
+  /** Where the KMS answers for stores; empty where it does not. */
+  kmsSocket: string
+  /** What keeps the stores, in JSON: the parent's to understand. */
+  store: string
+  /** Folder of the modules that its bundle leaves outside, which have native parts. */
+  modules: string
 }
 
 export class ParentLink {
@@ -75,6 +81,8 @@ export class ParentLink {
       origins: settings.origins,
       hosts: settings.hosts,
       stepDeadlineMs: settings.stepDeadlineMs,
+      kmsSocket: settings.kmsSocket,
+      store: settings.store,
     })
     return port
   }
@@ -119,6 +127,9 @@ function parentArguments(settings: ParentSettings): string[] {
     '--permission',
     '--allow-net',
     '--allow-ffi',
+    // LMDB is native code. What that may do, Landlock bounds from before the first peer on.
+    '--allow-addons',
+    `--allow-fs-read=${settings.modules}`,
     `--allow-fs-read=${settings.bundle}`,
     `--allow-fs-read=${settings.storeFolder}`,
     `--allow-fs-write=${settings.storeFolder}`,

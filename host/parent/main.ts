@@ -8,7 +8,9 @@ import { ControlReader, encodeControl, TO_NITRO, TO_PARENT, type ToNitro, type T
 import { AdminEndpoint } from './admin.ts'
 import { confine } from './confine.ts'
 import { Gateway } from './gateway.ts'
+import { KmsRelay } from './kms-relay.ts'
 import { Slots } from './slots.ts'
+import { openEngine } from './store/open.ts'
 
 const CONTROL_FD = 3
 
@@ -21,14 +23,20 @@ let gateway: Gateway | undefined
 async function handle(message: ToParent): Promise<void> {
   switch (message.type) {
     case 'configure': {
-      await slots.listen(message.enclavesSocket, message.stepDeadlineMs)
+      const folder = dirname(message.enclavesSocket)
+      // Before the process is confined: what it maps and loads for the store is open then.
+      const engine = await openEngine(folder, message.store)
+      const kms = new KmsRelay(message.kmsSocket)
+      await slots.listen(message.enclavesSocket, { stepDeadlineMs: message.stepDeadlineMs, engine, kms })
       gateway = new Gateway(slots, admin, { origins: message.origins, hosts: message.hosts })
-      const layers = confine(dirname(message.enclavesSocket))
+      const layers = confine(folder)
       const port = await gateway.listen(message.address, message.port)
       return tell({ type: 'listening', port, layers })
     }
     case 'slot':
       return slots.expect(message.slot, message.token)
+    case 'store':
+      return slots.assignStore(message.slot, message.storeId)
     case 'enclave':
       return slots.assign(message.slot, message.name)
     case 'gone':

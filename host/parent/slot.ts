@@ -1,6 +1,6 @@
 /**
  * One enclave's connection: multiplexes sessions over fd 3 of its process, measures how long it takes to answer,
- * and slows the sessions' peers down while it does not read.
+ * and slows the sessions' peers down while it does not read. What is about the store goes to `store`.
  */
 import type { Socket } from 'node:net'
 import { MAX_RELAY_PAYLOAD, MAX_SESSIONS } from '../../assembly/abi/limits.ts'
@@ -16,6 +16,7 @@ import {
 } from '../../assembly/abi/wire.ts'
 import { type Frame, FrameReader } from '../wire/frame.ts'
 import { FrameBatch } from './frame-batch.ts'
+import { type StoreFrameOptions, StoreFrames } from './store-frames.ts'
 
 const EMPTY = new Uint8Array(0)
 /** A slot that stays silent is reported again at this pace, should nitro have found it merely starved of CPU. */
@@ -29,15 +30,21 @@ export type Peer = {
   resume(): void
 }
 
-type SlotOptions = { stepDeadlineMs: number; onLate(waitedMs: number): void; onEnd(): void }
+type SlotOptions = Pick<StoreFrameOptions, 'engine' | 'kms' | 'onTrouble'> & {
+  stepDeadlineMs: number
+  onLate(waitedMs: number): void
+  onEnd(): void
+}
 
 export class Slot {
   name: string | undefined
+  readonly store: StoreFrames
   readonly #socket: Socket
   readonly #options: SlotOptions
   readonly #reader = new FrameReader(MAX_RELAY_PAYLOAD)
   readonly #batch: FrameBatch
   readonly #peers = new Map<number, Peer>()
+  readonly #roomWanted: (() => void)[] = []
   #nextSession = 1
   #unanswered = 0
   #waitingSince = 0
@@ -50,6 +57,15 @@ export class Slot {
     this.#options = options
     this.#batch = new FrameBatch((bytes) => {
       if (!this.#ended && !socket.write(bytes)) this.#filled()
+    })
+    const { engine, kms, onTrouble } = options
+    // What an enclave waits for does not count for its deadline: that runs from a frame to its acknowledgement.
+    this.store = new StoreFrames({
+      engine,
+      kms,
+      onTrouble,
+      send: (type, ticket, payload) => this.#write(type, ticket, payload),
+      room: () => this.#room(),
     })
     socket.on('data', (chunk) => this.#receive(chunk as Buffer))
     socket.on('drain', () => this.#drained())
@@ -83,8 +99,11 @@ export class Slot {
     if (this.#ended) return
     this.#ended = true
     clearTimeout(this.#lateTimer)
+    this.store.end()
     this.#socket.destroy()
     for (const peer of this.#peers.values()) peer.close(CLOSE_GONE)
+    // A peer that is paused would not see its own close answered, and linger until somebody's time is up.
+    this.#drained()
     this.#peers.clear()
     this.#options.onEnd()
   }
@@ -116,7 +135,7 @@ export class Slot {
       case RELAY_ACK:
         return this.#acknowledged(frame.payload)
       default:
-        throw new RangeError(`frame type ${frame.type}`)
+        return this.store.receive(frame)
     }
   }
 
@@ -148,8 +167,13 @@ export class Slot {
     for (const peer of this.#peers.values()) peer.pause()
   }
 
+  #room(): Promise<void> {
+    return this.#full ? new Promise((resolve) => this.#roomWanted.push(resolve)) : Promise.resolve()
+  }
+
   #drained(): void {
     this.#full = false
+    for (const resolve of this.#roomWanted.splice(0)) resolve()
     for (const peer of this.#peers.values()) peer.resume()
   }
 }

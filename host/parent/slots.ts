@@ -7,24 +7,32 @@ import { timingSafeEqual } from 'node:crypto'
 import { chmodSync, rmSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { DIAL_TOKEN_BYTES, type ToNitro } from '../wire/control.ts'
+import type { KmsRelay } from './kms-relay.ts'
 import { Slot } from './slot.ts'
+import type { StoreEngine } from './store/engine.ts'
 
 /** A dial says who it is within this time. */
 const INTRODUCTION_MS = 2000
+/** What a backend lacks is told once in this time, however many enclaves find it out. */
+const TROUBLE_MS = 10_000
+
+/** What all slots share. */
+export type SlotsOptions = { stepDeadlineMs: number; engine: StoreEngine; kms: KmsRelay }
 
 export class Slots {
   readonly #tell: (message: ToNitro) => void
   readonly #expected = new Map<number, Uint8Array>()
   readonly #slots = new Map<number, Slot>()
   readonly #names = new Map<string, Slot>()
-  #stepDeadlineMs = 0
+  #serves: SlotsOptions | undefined
+  #troubleMs = Number.NEGATIVE_INFINITY
 
   constructor(tell: (message: ToNitro) => void) {
     this.#tell = tell
   }
 
-  async listen(path: string, stepDeadlineMs: number): Promise<void> {
-    this.#stepDeadlineMs = stepDeadlineMs
+  async listen(path: string, serves: SlotsOptions): Promise<void> {
+    this.#serves = serves
     rmSync(path, { force: true })
     const server = createServer((socket) => this.#introduce(socket))
     await new Promise<void>((resolve, reject) => {
@@ -50,6 +58,16 @@ export class Slots {
   drain(number: number): void {
     const slot = this.#slots.get(number)
     if (slot?.name !== undefined && this.#names.get(slot.name) === slot) this.#names.delete(slot.name)
+  }
+
+  /** The store that the enclave in this slot may touch. Whoever had it before is dead, and what it still had on the way is dropped. */
+  assignStore(number: number, storeId: Uint8Array): void {
+    const slot = this.#slots.get(number)
+    if (slot === undefined) return
+    for (const other of this.#slots.values())
+      if (other !== slot && other.store.storeId !== undefined && Buffer.from(storeId).equals(other.store.storeId))
+        other.end()
+    slot.store.assign(storeId)
   }
 
   byName(name: string): Slot | undefined {
@@ -95,7 +113,8 @@ export class Slots {
 
   #open(number: number, socket: Socket): void {
     const slot = new Slot(socket, {
-      stepDeadlineMs: this.#stepDeadlineMs,
+      ...(this.#serves as SlotsOptions),
+      onTrouble: (error) => this.#trouble(error),
       onLate: (waitedMs) => this.#tell({ type: 'late', slot: number, waitedMs }),
       onEnd: () => {
         this.#slots.delete(number)
@@ -105,5 +124,12 @@ export class Slots {
     })
     this.#slots.set(number, slot)
     this.#tell({ type: 'introduced', slot: number })
+  }
+
+  #trouble(error: unknown): void {
+    const now = performance.now()
+    if (now - this.#troubleMs < TROUBLE_MS) return
+    this.#troubleMs = now
+    this.#tell({ type: 'trouble', reason: error instanceof Error ? error.message : String(error) })
   }
 }

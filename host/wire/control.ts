@@ -24,7 +24,10 @@ type Value<F extends Field> = F extends 'uint'
 
 /** Messages of nitro to the parent, field by field. */
 export const TO_PARENT = {
-  /** Where to listen: address, port (0 = any free), path of the enclaves' socket, Origins and Hosts that may connect. */
+  /**
+   * Where to listen: address, port (0 = any free), path of the enclaves' socket, Origins and Hosts that may connect. Where the KMS
+   * answers for stores (empty: nowhere), and what keeps them, in JSON.
+   */
   configure: {
     address: 'text',
     port: 'uint',
@@ -32,9 +35,13 @@ export const TO_PARENT = {
     origins: 'texts',
     hosts: 'texts',
     stepDeadlineMs: 'uint',
+    kmsSocket: 'text',
+    store: 'text',
   },
   /** A dial with this token is about to come; it is slot `slot`. */
   slot: { slot: 'uint', token: 'bytes' },
+  /** The enclave in this slot is about to be launched, and this is the store of its grant. */
+  store: { slot: 'uint', storeId: 'bytes' },
   /** Slot serves this enclave from now on. */
   enclave: { slot: 'uint', name: 'text', enclaveId: 'text' },
   /** Slot is dead or about to be: close its sessions. */
@@ -64,6 +71,8 @@ export const TO_NITRO = {
   /** Slot has not answered for so long. Nitro looks itself before it believes it. */
   late: { slot: 'uint', waitedMs: 'uint' },
   lost: { slot: 'uint' },
+  /** The store's backend does not answer. */
+  trouble: { reason: 'text' },
 } as const satisfies Record<string, Record<string, Field>>
 
 type Schema = Record<string, Record<string, Field>>

@@ -38,7 +38,7 @@ const module_ = (parts: { imports?: string; memory?: string; more?: string; body
   )
 
 t.test('admits the shipped workloads and a plain guest', async (t) => {
-  for (const name of ['echo', 'keyvalue', 'hello']) {
+  for (const name of ['echo', 'keyvalue', 'hello', 'kubernetes']) {
     const bytes = readFileSync(`assembly/workloads/${name}/workload.wasm`)
     const imports = [
       ...new Set(WebAssembly.Module.imports(new WebAssembly.Module(bytes)).map((each) => each.name)),

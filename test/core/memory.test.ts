@@ -2,7 +2,7 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import t from 'tap'
 import { Core } from '../../host/core/index.ts'
-import { CoreMemory } from '../../host/core/memory.ts'
+import { CoreMemory, KEPT_VIEW_BYTES, LOOP_BYTES } from '../../host/core/memory.ts'
 import { type CoreExports, instantiateCore } from '../../host/core/module.ts'
 import { BUILDS, coreBytes } from '../kit/cores.ts'
 
@@ -139,6 +139,28 @@ for (const build of BUILDS)
       t.ok(wasm.memory.buffer.byteLength > pages)
       t.same(aead.seal(nonce, small), before)
       for (const length of [65_535, 65_536, 65_537]) t.equal(core.sha256(new Uint8Array(length)).length, 32)
+    })
+
+    t.test('lengths about what is copied otherwise come out right, before memory has grown and after it', async (t) => {
+      const { core, wasm } = fresh()
+      const lengths = [0, ...[LOOP_BYTES, KEPT_VIEW_BYTES].flatMap((n) => [n - 1, n, n + 1])]
+      for (const algorithm of ['aes256gcm', 'chacha20poly1305'] as const) {
+        const aead = core[algorithm](secret())
+        const nonce = secret(12)
+        const wrong = () =>
+          lengths.filter((length) => {
+            // A result is as long as its text, or 16 bytes longer; the AAD goes the way of a text
+            const texts = [secret(length), secret(Math.max(0, length - 16))]
+            return !texts.every((text) =>
+              Buffer.from(text).equals(aead.open(nonce, aead.seal(nonce, text, text), text)),
+            )
+          })
+        t.same(wrong(), [], algorithm)
+        const pages = wasm.memory.buffer.byteLength
+        core.sha256(new Uint8Array(2 * pages))
+        t.ok(wasm.memory.buffer.byteLength > pages)
+        t.same(wrong(), [], `${algorithm}, grown`)
+      }
     })
 
     t.test('10,000 keys and contexts come and go, and memory stays flat', async (t) => {

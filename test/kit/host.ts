@@ -1,9 +1,10 @@
 // A real host under test: nitro, parent and enclaves as processes, on a folder of its own, with the development keys.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { setTimeout as wait } from 'node:timers/promises'
 import {
   developmentGrant,
   makeDevelopmentHost,
@@ -33,8 +34,9 @@ export class HostUnderTest {
     this.events = events
   }
 
-  static async start(settings: Partial<NitroOptions> = {}): Promise<HostUnderTest> {
-    const { folder } = makeDevelopmentHost(mkdtempSync(join(tmpdir(), 'wc-')))
+  /** @param data of a host that has stopped, or was killed, to go on with */
+  static async start(settings: Partial<NitroOptions> = {}, data?: string): Promise<HostUnderTest> {
+    const { folder } = makeDevelopmentHost(data ?? mkdtempSync(join(tmpdir(), 'wc-')))
     const events: NitroEvent[] = []
     const nitro = await startNitro({
       folder,
@@ -59,9 +61,14 @@ export class HostUnderTest {
   }
 
   /** Builds, signs, grants and launches. */
-  async launch(name: string, image: Uint8Array, memoryMiB = 64): Promise<RunInfo & { measurements: Measurements }> {
+  async launch(
+    name: string,
+    image: Uint8Array,
+    memoryMiB = 64,
+    facts: { store?: boolean; workloadName?: string } = {},
+  ): Promise<RunInfo & { measurements: Measurements }> {
     const measurements = signedMeasurements(image)
-    const grant = await this.grant(name, measurements)
+    const grant = await this.grant(name, measurements, facts.workloadName ?? name, facts)
     const info = await launchEnclave({ gateway: this.gateway, folder: this.folder }, image, grant, {
       name,
       memoryMiB,
@@ -71,8 +78,14 @@ export class HostUnderTest {
     return { ...info, measurements }
   }
 
-  grant(name: string, measurements: Measurements, workloadName = name): Promise<Uint8Array> {
+  grant(
+    name: string,
+    measurements: Measurements,
+    workloadName = name,
+    facts: { store?: boolean } = {},
+  ): Promise<Uint8Array> {
     return developmentGrant(this.folder, {
+      ...(facts.store !== undefined && { store: facts.store }),
       enclaveName: name,
       workloadName,
       releaseRule: { pcr8: measurements.PCR8 as string },
@@ -99,9 +112,57 @@ export class HostUnderTest {
   }
 
   async stop(): Promise<void> {
-    await this.#nitro.stop()
+    await this.halt()
     rmSync(this.folder.root, { recursive: true, force: true })
   }
+
+  /** Ends the host as Ctrl-C does, and leaves its folder. */
+  async halt(): Promise<void> {
+    await this.#nitro.stop()
+  }
+
+  /** Nitro is killed, and with it all others; fulfils when none of them is left. The folder stays. */
+  async crash(): Promise<void> {
+    const pids = [this.nitroPid, ...childrenOf(this.nitroPid)]
+    this.#nitro.process.kill('SIGKILL')
+    await this.#nitro.exited
+    for (const pid of pids) while (isAlive(pid)) await wait(5)
+  }
+
+  /** Pids of nitro's children: parent, KMS, enclaves, and those that wait. */
+  get children(): number[] {
+    return childrenOf(this.nitroPid)
+  }
+
+  /** An event of this name, now or when it comes. */
+  async event(name: string, matches: (event: NitroEvent) => boolean = () => true): Promise<NitroEvent> {
+    for (;;) {
+      const found = this.events.find((event) => event.event === name && matches(event))
+      if (found !== undefined) return found
+      await wait(10)
+    }
+  }
+}
+
+/** proc(5): fields 3 and 4 of stat, behind the name. */
+function statOf(pid: number): { state: string; parent: number } | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    const [state = '', parent] = text.slice(text.lastIndexOf(')') + 2).split(' ')
+    return { state, parent: Number(parent) }
+  } catch {
+    return undefined
+  }
+}
+
+function childrenOf(pid: number): number[] {
+  const all = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
+  return all.map(Number).filter((each) => statOf(each)?.parent === pid)
+}
+
+function isAlive(pid: number): boolean {
+  const state = statOf(pid)?.state
+  return state !== undefined && state !== 'Z'
 }
 
 export function signedMeasurements(image: Uint8Array): Measurements {

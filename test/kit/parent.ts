@@ -55,6 +55,8 @@ export class ParentUnderTest {
       origins: options.origins ?? [],
       hosts: [],
       stepDeadlineMs: options.stepDeadlineMs ?? 1000,
+      kmsSocket: join(this.folder, 'kms.sock'),
+      store: JSON.stringify({ engine: 'lmdb' }),
     })
     this.port = (await this.next('listening')).port
     return this

@@ -1,38 +1,92 @@
 // A Kubernetes API server for Namespaces, ConfigMaps, Secrets, ServiceAccounts, Events and Leases, as kubectl and client libraries ask it:
 // https://kubernetes.io/docs/reference/using-api/api-concepts. Who asks is who opened the channel: no header decides it.
+import { STATUS_AGAIN, STATUS_OK } from '../../abi/status'
+import { random, time } from '../../sdk/calls'
 import { collect } from '../../sdk/entry'
 import { Request } from '../../sdk/request'
 import { outcome } from '../../sdk/response'
-import { STATUS_OK } from '../../abi/status'
-import { serveDiscovery } from './discovery/index'
-import { clearFailure } from './http/failure'
+import './schema/kinds'
+import { clearFailure, fail } from './http/failure'
 import { clearIssues } from './http/issues'
-import { PATH_OTHER, readPath, Target } from './http/path'
-import { clearWarnings, sendText } from './http/response'
+import { body, clearWarnings, sendFailure } from './http/response'
 import { resetArena } from './json/arena'
+import { seedHash } from './json/parser'
+import { addFirstNamespaces } from './namespaces/content'
+import { emptyNamespaces } from './namespaces/emptying'
+import { route } from './route'
+import { beginTransaction, countAsSeen, hasWritten } from './storage/store'
+import { makeTokenKey } from './verbs/continue'
+import { continueJobs, dropJob } from './verbs/delete-collection'
+import { dropSpool, flushSpools } from './verbs/spool'
+import { clearChanges } from './watch/changes'
+import { resets, settleHistory } from './watch/history'
+import { dropWatcher, publish, pump, tickWatchers } from './watch/watchers'
 
 export { allocate, wasmclave_abi } from '../../sdk/entry'
 
-export function handle(request: u32, pointer: usize, length: usize): i32 {
+/** What every store begins with is there; `readyResets`: unless it came to nothing. */
+let ready = false
+let readyResets = 0
+
+export function init(): i32 {
+  const seed = memory.data(4, 4)
+  random(seed, 4)
+  seedHash(load<u32>(seed))
+  return STATUS_OK
+}
+
+export function handle(id: u32, pointer: usize, length: usize): i32 {
+  begin()
+  const request = new Request(id, pointer)
+  if (!ready || readyResets != resets) {
+    if (time() == 0) {
+      fail(503, 'ServiceUnavailable', 'the enclave does not know the time yet')
+      return outcome(sendFailure(id))
+    }
+    settleHistory()
+    if (!makeTokenKey() || !addFirstNamespaces()) return STATUS_AGAIN
+    countAsSeen()
+  }
+  const status = outcome(route(request))
+  if (status < 0) return status
+  ready = true
+  readyResets = resets
+  publish()
+  if (!hasWritten()) {
+    flushSpools()
+    pump()
+  }
+  return STATUS_OK
+}
+
+export function tick(): i32 {
+  begin()
+  settleHistory()
+  let status = emptyNamespaces()
+  if (status == STATUS_OK && !hasWritten()) status = continueJobs()
+  if (status < 0) return status
+  publish()
+  if (!hasWritten()) {
+    flushSpools()
+    pump()
+    tickWatchers()
+  }
+  return STATUS_OK
+}
+
+export function closed(request: u32): void {
+  dropWatcher(request)
+  dropSpool(request)
+  dropJob(request)
+}
+
+function begin(): void {
   collect()
   resetArena()
   clearFailure()
   clearIssues()
   clearWarnings()
-  return outcome(route(new Request(request, pointer)))
-}
-
-export function tick(): i32 {
-  collect()
-  return STATUS_OK
-}
-
-function route(request: Request): i32 {
-  const target = new Target()
-  const kind = readPath(request.path, target)
-  if (kind == PATH_OTHER) {
-    if (serveDiscovery(request)) return STATUS_OK
-    return sendText(request.id, 404, '404 page not found\n')
-  }
-  return sendText(request.id, 404, '404 page not found\n')
+  clearChanges()
+  beginTransaction()
+  body.shrink()
 }

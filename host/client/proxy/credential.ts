@@ -1,6 +1,7 @@
 /**
- * The proxy's own credential (PROTOCOLS.md 8): a bearer token in a 0600 file, so that no other local user is the owner.
- * The proxy strips it; any other `Authorization` is the caller's business with the enclave and passes unchanged.
+ * The proxy's own credential (PROTOCOLS.md 8): a bearer token in a 0600 file, so that no other local user is the owner; or a client
+ * certificate of the proxy's CA, which TLS has checked. The proxy strips the token; any other `Authorization` is the caller's business
+ * with the enclave and passes unchanged.
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
@@ -8,13 +9,17 @@ import { FatalError } from '../../errors.ts'
 
 const TOKEN_BYTES = 32
 const HEADER_LINE = /^Authorization: Bearer ([A-Za-z0-9_-]{43})\n?$/
+const BEARER = /^Bearer (.*)$/i
 
 export type Verdict = { admitted: boolean; forward: string | undefined }
 
 export class ProxyCredential {
+  /** For the kubeconfig. */
+  readonly token: string
   readonly #digest: Buffer
 
   constructor(token: string) {
+    this.token = token
     this.#digest = digest(token)
   }
 
@@ -37,16 +42,40 @@ export class ProxyCredential {
   /**
    * Judges all `Authorization` values of a request. One of them is the proxy's; a second is forwarded.
    * CT: digests of equal length are compared, so that neither length nor prefix of the token shows.
+   * @param certified whether the connection has shown a certificate of the proxy's CA
    */
-  judge(authorizations: readonly string[]): Verdict {
-    let admitted = false
+  judge(authorizations: readonly string[], certified: boolean): Verdict {
+    let admitted = certified
     const others: string[] = []
     for (const value of authorizations) {
-      const token = /^Bearer (.*)$/i.exec(value)?.[1]
+      const token = BEARER.exec(value)?.[1]
       if (token !== undefined && timingSafeEqual(digest(token), this.#digest)) admitted = true
       else others.push(value)
     }
     return { admitted: admitted && others.length <= 1, forward: others[0] }
+  }
+}
+
+/** What one connection was told last: most send the same `Authorization` with each request. */
+export class JudgedConnection {
+  readonly #credential: ProxyCredential
+  readonly #certified: boolean
+  #value: string | undefined
+  #verdict: Verdict | undefined
+
+  constructor(credential: ProxyCredential, certified: boolean) {
+    this.#credential = credential
+    this.#certified = certified
+  }
+
+  judge(authorizations: readonly string[]): Verdict {
+    if (authorizations.length !== 1) return this.#credential.judge(authorizations, this.#certified)
+    // Compared with what this very caller has sent before: it learns nothing by how long that takes.
+    if (this.#verdict === undefined || this.#value !== authorizations[0]) {
+      this.#value = authorizations[0]
+      this.#verdict = this.#credential.judge(authorizations, this.#certified)
+    }
+    return this.#verdict
   }
 }
 

@@ -4,64 +4,66 @@
  */
 import { createServer as createHttp, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
 import { createServer as createHttps } from 'node:https'
-import type { AddressInfo, Server } from 'node:net'
-import { Readable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
+import type { AddressInfo, Server, Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import { MAX_REQUEST_BODY } from '../../../assembly/abi/limits.ts'
-import { errorCode, UnavailableError } from '../../errors.ts'
-import type { ChannelResponse } from '../fetch.ts'
-import type { HeaderList } from '../head.ts'
+import type { Exchange } from '../fetch.ts'
+import { Bodies } from './bodies.ts'
 import type { ProxyTls } from './certificates.ts'
-import type { ProxyCredential } from './credential.ts'
+import { JudgedConnection, type ProxyCredential } from './credential.ts'
+import { readHeaders } from './headers.ts'
+import { answerRefusal, type Refusal, refusalOf } from './refusal.ts'
+import { relayAnswer } from './relay.ts'
+import type { RelayedRequest } from './sessions.ts'
 
-/** What the proxy needs of a session: attested requests. */
-export type AttestedRequest = (
-  path: string,
-  init: { method: string; headers: HeaderList; body: Uint8Array | null; signal: AbortSignal },
-) => Promise<ChannelResponse>
+/** What the proxy needs of its sessions. What this throws was not sent; what `response` rejects with may have been carried out. */
+export type AttestedRequest = (request: RelayedRequest) => Promise<Exchange>
 
 export type ProxyOptions = { port: number; tls: ProxyTls | null; credential: ProxyCredential; request: AttestedRequest }
 
 const MAX_HEADER_BYTES = 16_384
-const MAX_SOCKETS = 1024
+/** Watches hold one each; MAX_SESSIONS of sessions.ts has room for as many. */
+const MAX_SOCKETS = 4096
 const HEADERS_MS = 10_000
-
-/** Headers that belong to one connection, RFC 9110 section 7.6.1, and what the channel replaces. */
-const HOP_BY_HOP = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-  'host',
-  'content-length',
-  'expect',
-  'authorization',
-])
-
-/** Answers without content, RFC 9110 sections 15.3.5 and 15.4.5. */
-const BODILESS = new Set([204, 304])
+/** Longer than clients keep idle connections (Go: 90 s), so that it is they who end them and none sends into a closing one. */
+const KEEP_ALIVE_MS = 120_000
 
 export class ProxyServer {
   readonly #options: ProxyOptions
   readonly #server: Server
+  readonly #bodies = new Bodies()
+  readonly #connections = new WeakMap<Socket, JudgedConnection>()
   #hosts = new Set<string>()
 
   constructor(options: ProxyOptions) {
     this.#options = options
-    const listener: RequestListener = (request, response) => {
-      this.#handle(request, response).catch((error: unknown) => answerError(response, error))
+    const listener: RequestListener = (request, response) => void this.#handle(request, response)
+    const limits = {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: HEADERS_MS,
+      requestTimeout: 0,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      noDelay: true,
     }
-    const limits = { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEADERS_MS, requestTimeout: 0 }
+    const { tls } = options
     const server =
-      options.tls === null
+      tls === null
         ? createHttp(limits, listener)
-        : createHttps({ ...limits, key: options.tls.key, cert: options.tls.cert, minVersion: 'TLSv1.3' }, listener)
+        : createHttps(
+            {
+              ...limits,
+              key: tls.key,
+              cert: tls.cert,
+              minVersion: 'TLSv1.3',
+              // A certificate is one way to come in; who has none is asked for the token.
+              ca: tls.ca,
+              requestCert: true,
+              rejectUnauthorized: false,
+            },
+            listener,
+          )
     server.maxConnections = MAX_SOCKETS
+    server.on('upgrade', refuseUpgrade)
     this.#server = server
   }
 
@@ -81,92 +83,80 @@ export class ProxyServer {
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (!this.#hosts.has(request.headers.host ?? ''))
-      return answer(response, 421, 'ERR_PROXY_HOST', `this proxy is not ${request.headers.host ?? 'nobody'}`)
-    if (request.headers.origin !== undefined)
-      return answer(response, 403, 'ERR_PROXY_ORIGIN', 'web pages have no business with this proxy')
-    const { admitted, forward } = this.#options.credential.judge(request.headersDistinct.authorization ?? [])
-    if (!admitted) {
-      response.setHeader('www-authenticate', 'Bearer realm="wasmclave proxy"')
-      return answer(response, 401, 'ERR_PROXY_CREDENTIAL', 'send the header of the file proxy.header: curl -H @FILE')
-    }
-    const body = await readBody(request)
-    if (body === undefined)
-      return answer(response, 413, 'ERR_PROXY_BODY', `an enclave takes bodies of at most ${MAX_REQUEST_BODY} bytes`)
-    const abort = new AbortController()
-    response.on('close', () => {
-      if (!response.writableFinished) abort.abort(new UnavailableError('ERR_PROXY_CLIENT_GONE', 'the client has gone'))
-    })
+    const path = request.url ?? '/'
     const method = request.method ?? 'GET'
-    const headers = endToEnd(request.rawHeaders)
-    if (forward !== undefined) headers.push(['authorization', forward])
-    const answered = await this.#options.request(request.url ?? '/', {
-      method,
-      headers,
-      body: body.length > 0 && method !== 'GET' && method !== 'HEAD' ? body : null,
-      signal: abort.signal,
+    let exchange: Exchange | undefined
+    let gone = false
+    response.on('close', () => {
+      gone = true
+      if (!response.writableFinished) exchange?.cancel()
     })
-    await relay(answered, response, method)
+    let heldBytes = 0
+    try {
+      const headers = readHeaders(request.rawHeaders)
+      if (headers.host === undefined || !this.#hosts.has(headers.host))
+        return refuse(response, path, 421, 'ERR_PROXY_HOST', `this proxy is not ${headers.host ?? 'nobody'}`)
+      if (headers.origin)
+        return refuse(response, path, 403, 'ERR_PROXY_ORIGIN', 'web pages have no business with this proxy')
+      const { admitted, forward } = this.#connectionOf(request.socket).judge(headers.authorizations)
+      if (!admitted)
+        return refuse(
+          response,
+          path,
+          401,
+          'ERR_PROXY_CREDENTIAL',
+          'send the header of the file proxy.header: curl -H @FILE',
+        )
+      const body = headers.body ? await this.#bodies.read(request) : null
+      if (body === 'too-large')
+        return refuse(
+          response,
+          path,
+          413,
+          'ERR_PROXY_BODY',
+          `an enclave takes bodies of at most ${MAX_REQUEST_BODY} bytes`,
+        )
+      if (body === 'busy')
+        return refuse(response, path, 429, 'ERR_PROXY_BUSY', 'the proxy holds as many bytes as it may', true)
+      heldBytes = body?.length ?? 0
+      if (forward !== undefined) headers.forwarded.push(['authorization', forward])
+      const content = body !== null && body.length > 0 && method !== 'GET' && method !== 'HEAD' ? body : null
+      exchange = await this.#options.request({ method, path, headers: headers.forwarded, body: content })
+      if (gone) return exchange.cancel()
+      await relayAnswer(await exchange.response, response, method, path)
+    } catch (error) {
+      if (!gone)
+        answerRefusal(response, path, refusalOf(error, exchange !== undefined, method === 'GET' || method === 'HEAD'))
+    } finally {
+      this.#bodies.release(heldBytes)
+    }
+  }
+
+  #connectionOf(socket: Socket): JudgedConnection {
+    let connection = this.#connections.get(socket)
+    if (connection === undefined) {
+      connection = new JudgedConnection(this.#options.credential, (socket as TLSSocket).authorized === true)
+      this.#connections.set(socket, connection)
+    }
+    return connection
   }
 }
 
-async function relay(from: ChannelResponse, to: ServerResponse, method: string): Promise<void> {
-  to.statusCode = from.status
-  for (const [name, value] of from.headers) if (!HOP_BY_HOP.has(name)) to.appendHeader(name, value)
-  if (from.body instanceof Uint8Array) {
-    if (method === 'HEAD' || BODILESS.has(from.status)) return void to.end()
-    to.setHeader('content-length', from.body.length)
-    return void to.end(from.body)
-  }
-  if (method === 'HEAD') {
-    await from.body.cancel()
-    return void to.end()
-  }
-  to.flushHeaders()
-  try {
-    await pipeline(Readable.fromWeb(from.body as never), to)
-  } catch {
-    // The head is out: what ends early is cut, so that nobody takes it for whole.
-    to.destroy()
-  }
+function refuse(
+  response: ServerResponse,
+  path: string,
+  status: number,
+  code: Refusal['code'],
+  message: string,
+  retry = false,
+): void {
+  answerRefusal(response, path, { status, code, message, retry })
 }
 
-function endToEnd(raw: readonly string[]): HeaderList {
-  const headers: HeaderList = []
-  const named = new Set<string>()
-  for (let i = 0; i < raw.length; i += 2)
-    if (raw[i]?.toLowerCase() === 'connection')
-      for (const name of (raw[i + 1] ?? '').split(',')) named.add(name.trim().toLowerCase())
-  for (let i = 0; i < raw.length; i += 2) {
-    const name = (raw[i] as string).toLowerCase()
-    if (!HOP_BY_HOP.has(name) && !named.has(name)) headers.push([name, raw[i + 1] as string])
-  }
-  return headers
-}
-
-async function readBody(request: IncomingMessage): Promise<Uint8Array | undefined> {
-  const chunks: Buffer[] = []
-  let length = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    length += chunk.length
-    if (length > MAX_REQUEST_BODY) return undefined
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks)
-}
-
-function answerError(response: ServerResponse, error: unknown): void {
-  if (response.headersSent) return void response.destroy()
-  const status = error instanceof UnavailableError ? 503 : 502
-  answer(response, status, errorCode(error) ?? 'ERR_PROXY_INTERNAL', error instanceof Error ? error.message : 'unknown')
-}
-
-function answer(response: ServerResponse, status: number, code: string, message: string): void {
-  const body = JSON.stringify({ error: code, message })
-  response.writeHead(status, {
-    'content-type': 'application/json',
-    'content-length': Buffer.byteLength(body),
-    connection: 'close',
-  })
-  response.end(`${body}`)
+// exec, attach and port-forward of kubectl, WebSockets: an enclave has none of these.
+function refuseUpgrade(_request: IncomingMessage, socket: Socket): void {
+  const body = '{"error":"ERR_PROXY_UPGRADE","message":"this proxy speaks HTTP/1.1 and nothing else"}'
+  socket.end(
+    `HTTP/1.1 501 Not Implemented\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+  )
 }

@@ -3,7 +3,7 @@
  * what it seals: it keeps out other users and copies of single files, not whoever reads the folder. LIMIT: an old version of a file opens
  * as well as the newest; a rolled-back disk shows to nobody here.
  */
-import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, type KeyObject, randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { FatalError } from '../../errors.ts'
 import { writeDurably } from './durable.ts'
@@ -43,6 +43,11 @@ export class RootKey {
     const key = createSecretKey(bytes)
     bytes.fill(0)
     return new RootKey(key)
+  }
+
+  /** A key of 32 bytes for another class of files. */
+  derive(label: string): Uint8Array {
+    return new Uint8Array(hkdfSync('sha256', this.#key, new Uint8Array(0), label, KEY_BYTES))
   }
 
   /** @param name what the file is, which is authenticated with it: files do not pass for each other */

@@ -30,7 +30,8 @@ export function admitRelease(
   release: VerifiedRelease,
   registerKey: Uint8Array,
 ): { record: StoreRecord; dek: Uint8Array } {
-  const { grant, securityVersion, documentMs } = release
+  const { grant, securityVersion } = release
+  const documentMs = release.documentMs ?? record?.documentMs ?? 0
   if (record !== undefined) checkVersions(record, request, release)
   const { mode } = request
   if (record === undefined && mode !== STORE_CREATE)
@@ -94,7 +95,7 @@ function checkVersions(record: StoreRecord, { mode }: ReleaseRequest, release: V
       'ERR_RELEASE_SECURITY_VERSION',
       `security version ${securityVersion}${mode === STORE_FOLLOW ? ' of a follower' : ''}, the store was written by ${record.securityVersion}`,
     )
-  if (documentMs <= record.documentMs)
+  if (documentMs !== undefined && documentMs <= record.documentMs)
     throw new StoreRefusal(
       REFUSED_REPLAY,
       'ERR_RELEASE_REPLAY',

@@ -87,7 +87,15 @@ export function sealFile(rootKey: Uint8Array, path: string, plaintext: Uint8Arra
 /** @throws FatalError ERR_KMS_FILE */
 export async function openFile(rootKey: Uint8Array, path: string): Promise<Uint8Array> {
   try {
-    const bytes = await readFile(path)
+    return openSealed(rootKey, path, await readFile(path))
+  } catch (error) {
+    throw error instanceof FatalError ? error : notOpened(path, error)
+  }
+}
+
+/** @throws FatalError ERR_KMS_FILE */
+export function openSealed(rootKey: Uint8Array, path: string, bytes: Uint8Array): Uint8Array {
+  try {
     if (bytes[0] !== FORMAT || bytes.length < HEADER_BYTES + TAG_BYTES) throw new Error('not of this format')
     const key = fileKey(rootKey, bytes.subarray(1, HEADER_BYTES), path)
     const decipher = createDecipheriv('aes-256-gcm', key, NONCE, { authTagLength: TAG_BYTES })
@@ -96,12 +104,16 @@ export async function openFile(rootKey: Uint8Array, path: string): Promise<Uint8
     decipher.final()
     return new Uint8Array(plaintext)
   } catch (error) {
-    throw new FatalError(
-      'ERR_KMS_FILE',
-      `${path} does not open: torn, altered, of another store, or under another root key`,
-      { cause: error },
-    )
+    throw notOpened(path, error)
   }
+}
+
+function notOpened(path: string, cause: unknown): FatalError {
+  return new FatalError(
+    'ERR_KMS_FILE',
+    `${path} does not open: torn, altered, of another store, or under another root key`,
+    { cause },
+  )
 }
 
 // The name is part of the key: one store's file is none of another's.

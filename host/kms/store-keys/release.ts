@@ -44,7 +44,8 @@ export type ReleasePolicy = {
 export type VerifiedRelease = {
   grant: LaunchGrant
   securityVersion: number
-  documentMs: number
+  /** Undefined where documents are of a clock whose order says nothing. */
+  documentMs: number | undefined
 }
 
 /** @throws StoreRefusal, in the order of STORE.md */

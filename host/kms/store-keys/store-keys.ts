@@ -2,7 +2,7 @@
  * The keys that seal enclaves' stores, and the stores' register (PROTOCOLS 5, assembly/abi/STORE.md). A class of keys of its own: no ARN, no
  * alias, no policy; governed by the owner's grant alone, used by this exchange alone. One sealed file a store.
  */
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto'
+import { type KeyObject, randomBytes, sign } from 'node:crypto'
 import { mkdir, readdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
@@ -20,15 +20,15 @@ import { encodeCbor } from '../../wire/cbor.ts'
 import { admitRelease } from './admit.ts'
 import { type Disk, disk, FRESH, openFile, replaceFile, sealFile } from './disk.ts'
 import { setupBaseS } from './hpke.ts'
+import { IDENTITY, identityOf, newIdentity, publicHex } from './identity.ts'
 import { encodeRegistered, encodeReleased, lengthPrefixed, parseRegister, parseRelease, sha384 } from './messages.ts'
 import { decodeRecord, encodeRecord, type StoreRecord } from './record.ts'
 import { encodeRefusal, refusingAs, StoreRefusal } from './refusal.ts'
 import { applyRegister, authenticate } from './register.ts'
-import { type ReleasePolicy, verifyRelease } from './release.ts'
+import { type ReleasePolicy, type VerifiedRelease, verifyRelease } from './release.ts'
 
 const RELEASE_LABEL = Buffer.from('wasmclave/release\0', 'latin1')
 const REGISTER_LABEL = Buffer.from('wasmclave/register\0', 'latin1')
-const IDENTITY = 'identity.key'
 const STORE_FILE = /^([0-9a-f]{64})\.store$/
 const MAX_STORES = 10_000
 /** Documents being verified at once: each costs a handful of P-384 verifications. */
@@ -40,6 +40,8 @@ export type StoreKeysOptions = Omit<ReleasePolicy, 'kmsKey' | 'maxDocumentAgeSec
   rootKey: Uint8Array
   maxDocumentAgeSeconds?: number
   now?: () => number
+  /** The clock of documents is shifted, as a development host's may be: their order says nothing, and is neither judged nor kept. */
+  clockIsShifted?: boolean
   /** Told once, when a write left the disk in a state that is not known: nothing is answered from then on, and a new start reads it. */
   onFatal?: (error: FatalError) => void
   disk?: Disk
@@ -95,17 +97,17 @@ export class StoreKeys {
     for (const name of names.filter((each) => each.endsWith(FRESH))) await unlink(join(folder, name))
     const known = new Set(names.flatMap((name) => STORE_FILE.exec(name)?.[1] ?? []))
     const path = join(folder, IDENTITY)
-    if (names.includes(IDENTITY)) return new StoreKeys(folder, options, await readIdentity(path, options), known)
+    if (names.includes(IDENTITY))
+      return new StoreKeys(folder, options, identityOf(await openFile(options.rootKey, path)), known)
     // A new key under old stores: no owner's grant would name it.
     if (known.size > 0)
       throw new FatalError(
         'ERR_KMS_IDENTITY',
         `${path} is missing, and there are ${known.size} stores whose grants name it`,
       )
-    const { privateKey } = generateKeyPairSync('ed25519')
-    const der = privateKey.export({ format: 'der', type: 'pkcs8' })
+    const { key, der } = newIdentity()
     await replaceFile(options.disk ?? disk, path, sealFile(options.rootKey, path, der))
-    return new StoreKeys(folder, options, privateKey, known)
+    return new StoreKeys(folder, options, key, known)
   }
 
   /** Ed25519 key that grants name as `kmsKey`, hex. */
@@ -173,7 +175,7 @@ export class StoreKeys {
         const before = await this.#load(release.grant.storeId)
         if (before === undefined && this.#known.size >= MAX_STORES)
           throw new StoreRefusal(REFUSED_LIMIT, 'ERR_STORE_LIMIT', `this KMS has ${MAX_STORES} stores`)
-        const { record, dek } = admitRelease(before, request, release, registerKey)
+        const { record, dek } = admitRelease(before, request, this.#dated(release), registerKey)
         try {
           await this.#save(record)
           // CRASH: the record names a holder that was never answered: it asks again, with a newer document.
@@ -195,6 +197,11 @@ export class StoreKeys {
     } finally {
       this.#releasing--
     }
+  }
+
+  // A document of a shifted clock would keep out all those of the true one, or be kept out by them.
+  #dated(release: VerifiedRelease): VerifiedRelease {
+    return this.#options.clockIsShifted ? { ...release, documentMs: undefined } : release
   }
 
   async #register(message: Uint8Array): Promise<Uint8Array> {
@@ -270,14 +277,4 @@ export class StoreKeys {
 
 function flagsOf(record: StoreRecord): number {
   return record.rewrapDue ? REGISTER_REWRAP_DUE : 0
-}
-
-async function readIdentity(path: string, options: StoreKeysOptions): Promise<KeyObject> {
-  const der = Buffer.from(await openFile(options.rootKey, path))
-  return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
-}
-
-function publicHex(key: KeyObject): string {
-  // An Ed25519 SPKI ends with the 32-byte key, RFC 8410 section 4.
-  return createPublicKey(key).export({ format: 'der', type: 'spki' }).subarray(-32).toString('hex')
 }

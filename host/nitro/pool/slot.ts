@@ -11,6 +11,7 @@ import {
   CONTROL_EPITAPH,
   CONTROL_LAUNCH,
   CONTROL_NSM,
+  CONTROL_OPENING,
   CONTROL_PENDING,
   CONTROL_READY,
   CONTROL_REHEARSE,
@@ -20,6 +21,7 @@ import {
 import { UnavailableError } from '../../errors.ts'
 import { encodeFrame, type Frame, FrameReader } from '../../wire/frame.ts'
 import type { ChildUser } from './child-user.ts'
+import { describeEpitaph, type Epitaph, parseEpitaph } from './epitaph.ts'
 import { inspectIsolation, type Layer } from './isolation.ts'
 import { rehearsalNsm } from './rehearsal.ts'
 
@@ -28,10 +30,11 @@ const NICE = 10
 const READY_MS = 20_000
 /** A workload's start-up has no step that the parent could time: what does not serve by then never will. */
 const LAUNCH_MS = 20_000
+/** A large store may take longer: as long as more of it comes within LAUNCH_MS each, up to this in all. */
+const OPENING_MS = 600_000
 
 export type ReadyReport = { pid: number; node: string; layers: string[] }
-/** Why an enclave ended. Kinds and blames: assembly/abi/fault.ts; undefined where it was killed and could not say. */
-export type Epitaph = { kind: number; blame: number; counters: number[] }
+/** Undefined where it was killed and could not say. */
 export type Exit = { epitaph: Epitaph | undefined; signal: string | null }
 
 /** How nitro answers a slot's NSM requests: at once, or later under a ticket. */
@@ -49,6 +52,7 @@ export class Slot {
   readonly #reader = new FrameReader(MAX_CONTROL_PAYLOAD)
   #onReady!: (report: ReadyReport) => void
   #onServing: (() => void) | undefined
+  #onOpening: (() => void) | undefined
   #onRehearsed: (() => void) | undefined
   #epitaph: Epitaph | undefined
   #ended = false
@@ -119,19 +123,30 @@ export class Slot {
   async launch(record: Uint8Array): Promise<void> {
     await this.ready
     const serving = new Promise<void>((resolve, reject) => {
+      const startMs = performance.now()
+      let opening = false
       let late = false
-      const timer = setTimeout(() => {
+      const expire = () => {
         late = true
         this.kill()
-      }, LAUNCH_MS)
+      }
+      let timer = setTimeout(expire, LAUNCH_MS)
+      this.#onOpening = () => {
+        opening = true
+        clearTimeout(timer)
+        timer = setTimeout(expire, Math.min(LAUNCH_MS, startMs + OPENING_MS - performance.now()))
+      }
       this.#onServing = () => {
         clearTimeout(timer)
         resolve()
       }
       this.exited.then(({ epitaph }) => {
         clearTimeout(timer)
-        const killed = late ? `it did not serve within ${LAUNCH_MS} ms` : 'it was killed'
-        const why = epitaph === undefined ? killed : `fault ${epitaph.kind}, blame ${epitaph.blame}`
+        const slow = opening
+          ? `its store did not open: no more of it came for ${LAUNCH_MS} ms, or the KMS did not answer`
+          : `it did not serve within ${LAUNCH_MS} ms`
+        const killed = late ? slow : 'it was killed'
+        const why = epitaph === undefined ? killed : describeEpitaph(epitaph)
         reject(new UnavailableError('ERR_LAUNCH_BOOT', `the enclave ended while it booted: ${why}`))
       })
     })
@@ -164,6 +179,9 @@ export class Slot {
         return
       case CONTROL_SERVING:
         this.#onServing?.()
+        return
+      case CONTROL_OPENING:
+        this.#onOpening?.()
         return
       case CONTROL_REHEARSED:
         this.#onRehearsed?.()
@@ -225,11 +243,4 @@ function parseReady(payload: Uint8Array, pid: number): ReadyReport {
     ? report.layers.filter((layer) => typeof layer === 'string').slice(0, 16)
     : []
   return { pid, node: String(report.node ?? ''), layers }
-}
-
-function parseEpitaph(payload: Uint8Array): Epitaph | undefined {
-  const value = JSON.parse(Buffer.from(payload).toString('utf8')) as Partial<Epitaph>
-  if (!Number.isInteger(value.kind) || !Number.isInteger(value.blame) || !Array.isArray(value.counters))
-    return undefined
-  return { kind: value.kind as number, blame: value.blame as number, counters: value.counters.slice(0, 16).map(Number) }
 }

@@ -28,6 +28,10 @@ export function invalid(field: string, value: string, detail: string): void {
   add('FieldValueInvalid', 'Invalid value: ' + quoted(value) + ': ' + detail, field)
 }
 
+export function invalidNumber(field: string, value: string, detail: string): void {
+  add('FieldValueInvalid', 'Invalid value: ' + value + ': ' + detail, field)
+}
+
 export function forbidden(field: string, detail: string): void {
   add('FieldValueForbidden', 'Forbidden: ' + detail, field)
 }
@@ -38,7 +42,7 @@ export function notSupported(field: string, value: string, supported: string): v
 }
 
 export function tooLong(field: string, most: i32): void {
-  add('FieldValueTooLong', 'Too long: may not be more than ' + most.toString() + ' bytes', field)
+  add('FieldValueTooLong', 'Too long: must have at most ' + most.toString() + ' bytes', field)
 }
 
 /** As Go's %q writes it, for what may stand in an answer. */

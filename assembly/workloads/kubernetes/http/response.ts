@@ -39,11 +39,11 @@ export function send(request: u32, status: i32, type: string, at: usize, length:
 }
 
 /** `extra`: more head lines, "name: value\n". */
-export function begin(request: u32, status: i32, type: string, extra: string, at: usize, length: usize, end: bool): i32 {
+export function begin(request: u32, status: i32, type: string, extra: string, at: usize, length: usize, end: bool, cacheControl: string = 'no-cache, private'): i32 {
   answered = status
   head.clear().ascii('audit-id: ')
   writeUuid(head)
-  head.ascii('\ncache-control: no-cache, private\ncontent-type: ').ascii(type).byte(0x0a)
+  head.ascii('\ncache-control: ').ascii(cacheControl).ascii('\ncontent-type: ').ascii(type).byte(0x0a)
   head.ascii(extra).raw(warnings.at, warnings.length)
   return respond(request, status, head.at, head.length, at, length, end ? 1 : 0)
 }

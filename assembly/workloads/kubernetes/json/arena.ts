@@ -38,6 +38,25 @@ export function arenaIsFull(): bool {
   return taken > MAX_ARENA_BYTES
 }
 
+let markedChunk: usize = 0
+let markedUsed: usize = 0
+let markedTaken: usize = 0
+
+/** Remembers what is made by now; one mark at a time. */
+export function markArena(): void {
+  allocateNode(8) // there is a chunk
+  markedChunk = chunk
+  markedUsed = used
+  markedTaken = taken
+}
+
+/** Forgets what was made since the mark. */
+export function resetToMark(): void {
+  enter(markedChunk)
+  used = markedUsed
+  taken = markedTaken
+}
+
 /** Zeroed, aligned to 8. The caller asks `arenaIsFull` at the end of what can grow without bound. */
 export function allocateNode(bytes: usize): usize {
   const size = (bytes + 7) & ~7

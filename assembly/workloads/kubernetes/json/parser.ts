@@ -59,7 +59,7 @@ function value(depth: i32): JsonNode | null {
   skipSpace()
   if (at >= end) return fail(PARSE_END)
   const c = load<u8>(at) // SAFETY: at < end, as in all below
-  if (c == 0x22) return string()
+  if (c == 0x22) return stringValue()
   if (c == 0x7b || c == 0x5b) {
     if (depth >= MAX_DEPTH) return fail(PARSE_DEPTH)
     if (arenaIsFull()) return fail(PARSE_SIZE)
@@ -68,7 +68,7 @@ function value(depth: i32): JsonNode | null {
   if (c == 0x74) return literal('true', TYPE_TRUE)
   if (c == 0x66) return literal('false', TYPE_FALSE)
   if (c == 0x6e) return literal('null', TYPE_NULL)
-  return number()
+  return numberValue()
 }
 
 function literal(text: string, type: u8): JsonNode | null {
@@ -80,7 +80,7 @@ function literal(text: string, type: u8): JsonNode | null {
 }
 
 // -? (0 | [1-9] [0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?
-function number(): JsonNode | null {
+function numberValue(): JsonNode | null {
   const from = at
   if (at < end && load<u8>(at) == 0x2d) at++
   if (at >= end) return fail(PARSE_END)
@@ -142,7 +142,7 @@ function text(): bool {
   return true
 }
 
-function string(): JsonNode | null {
+function stringValue(): JsonNode | null {
   if (!text()) return null
   const node = newNode(TYPE_STRING)
   node.at = textAt

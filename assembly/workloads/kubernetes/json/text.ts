@@ -3,21 +3,9 @@
 
 /** From behind the opening mark. @returns 2 · length, + 1 where there are escapes; -1 without an end, -2 for what no string may hold */
 export function scanString(from: usize, end: usize): i32 {
-  let at = from
+  let at = skipPlain(from, end)
   let escapes = 0
-  while (true) {
-    while (at + 16 <= end) {
-      const bytes = v128.load(at) // SAFETY: 16 bytes before end
-      // Signed: bytes of 0x80 and above are below 0x20 too
-      const special = v128.or(v128.or(i8x16.lt_s(bytes, i8x16.splat(0x20)), i8x16.eq(bytes, i8x16.splat(0x22))), i8x16.eq(bytes, i8x16.splat(0x5c)))
-      const mask = i8x16.bitmask(special)
-      if (mask != 0) {
-        at += ctz(mask)
-        break
-      }
-      at += 16
-    }
-    if (at >= end) return -1
+  while (at < end) {
     const c = load<u8>(at) // SAFETY: at < end
     if (c == 0x22) return <i32>((at - from) << 1) | escapes
     if (c == 0x5c) {
@@ -31,7 +19,22 @@ export function scanString(from: usize, end: usize): i32 {
       if (length == 0) return -2
       at += length
     }
+    at = skipPlain(at, end)
   }
+  return -1
+}
+
+// Past bytes that need no look, sixteen at a time; it may stop before one that needs none.
+function skipPlain(at: usize, end: usize): usize {
+  while (at + 16 <= end) {
+    const bytes = v128.load(at) // SAFETY: 16 bytes before end
+    // Signed: bytes of 0x80 and above are below 0x20 too
+    const special = v128.or(v128.or(i8x16.lt_s(bytes, i8x16.splat(0x20)), i8x16.eq(bytes, i8x16.splat(0x22))), i8x16.eq(bytes, i8x16.splat(0x5c)))
+    const mask = i8x16.bitmask(special)
+    if (mask != 0) return at + ctz(mask)
+    at += 16
+  }
+  return at
 }
 
 /** Bytes of the character at `at`, whose first byte is 0x80 or above; 0 where it is not UTF-8. */

@@ -1,5 +1,5 @@
-// Trees as values: copied, compared, and rid of duplicate names.
-import { FLAG_DUPLICATE, JsonNode, newNode, TYPE_NUMBER, TYPE_OBJECT, TYPE_STRING } from './node'
+// Trees as values: copied, compared, sorted.
+import { JsonNode, newNode, TYPE_NUMBER, TYPE_OBJECT, TYPE_STRING } from './node'
 
 /** A copy, without name: what it holds is shared, never changed in place. */
 export function cloneTree(node: JsonNode): JsonNode {
@@ -32,29 +32,6 @@ export function sameTree(a: JsonNode, b: JsonNode): bool {
     if (other) other = other.next
   }
   return true
-}
-
-/** Takes out all but the last member of each name, and tells `report` the paths of those that went. */
-export function settleDuplicates(node: JsonNode, path: string, report: (path: string) => void): void {
-  let before: JsonNode | null = null
-  let child = node.first
-  let index = 0
-  while (child) {
-    const next = child.next
-    const name = node.type == TYPE_OBJECT ? (path.length > 0 ? path + '.' + child.keyText() : child.keyText()) : path + '[' + index.toString() + ']'
-    if ((child.flags & FLAG_DUPLICATE) != 0) {
-      report(name)
-      // Never the last: that one is the member that stays
-      if (before) before.next = next
-      else node.first = next
-      node.count--
-    } else {
-      if (child.first) settleDuplicates(child, name, report)
-      before = child
-    }
-    index++
-    child = next
-  }
 }
 
 /** Members by name, bytewise. */

@@ -1,0 +1,127 @@
+// Rules of metadata that hold for every kind: ValidateObjectMeta and ValidateObjectMetaUpdate of k8s.io/apimachinery/pkg/api/validation.
+import { forbidden, invalid, invalidNumber, quoted, required, tooLong } from '../http/issues'
+import { JsonNode } from '../json/node'
+import { namespaces, Resource } from '../resources/table'
+import { Span } from '../../../sdk/span'
+import { memberSpan, memberText } from './metadata'
+import { DNS1123_LABEL, DNS1123_SUBDOMAIN, isLabel, isSubdomain, keySpan, labelValueProblem, MAX_LABEL, MAX_SUBDOMAIN, qualifiedNameProblem, textSpan } from './names'
+
+/** Finalizers, and owners: they are compared one by one. The real server has no limit of its own. */
+export const MAX_ITEMS = 1000
+/** Keys and values together. */
+export const MAX_ANNOTATION_BYTES = 262144
+
+export function checkMetadata(metadata: JsonNode, resource: Resource): void {
+  const generate = memberSpan(metadata, 'generateName')
+  if (generate.length > 0) {
+    const prefix = generate.length > 0 && load<u8>(generate.at + generate.length - 1) == 0x2d ? generate.cut(0, generate.length - 1) : generate
+    checkName('metadata.generateName', prefix, generate, resource)
+  }
+  const name = memberSpan(metadata, 'name')
+  if (name.length == 0) required('metadata.name', 'name or generateName is required')
+  else checkName('metadata.name', name, name, resource)
+  checkLabels(metadata.get('labels'))
+  checkAnnotations(metadata.get('annotations'))
+  checkFinalizers(metadata.get('finalizers'))
+  checkOwners(metadata.get('ownerReferences'))
+}
+
+function checkName(field: string, name: Span, shown: Span, resource: Resource): void {
+  const isNamespace = resource == namespaces
+  const most = isNamespace ? MAX_LABEL : MAX_SUBDOMAIN
+  if (name.length > most) invalid(field, shown.text(), 'must be no more than ' + most.toString() + ' characters')
+  else if (isNamespace ? !isLabel(name) : !isSubdomain(name)) invalid(field, shown.text(), isNamespace ? DNS1123_LABEL : DNS1123_SUBDOMAIN)
+}
+
+function checkLabels(labels: JsonNode | null): void {
+  let each = labels ? labels.first : null
+  while (each) {
+    const key = qualifiedNameProblem(keySpan(each))
+    if (key.length > 0) invalid('metadata.labels', each.keyText(), key)
+    const value = labelValueProblem(textSpan(each))
+    if (value.length > 0) invalid('metadata.labels', each.text(), value)
+    each = each.next
+  }
+}
+
+function checkAnnotations(annotations: JsonNode | null): void {
+  let bytes: usize = 0
+  let each = annotations ? annotations.first : null
+  while (each) {
+    const problem = qualifiedNameProblem(lowerPrefix(keySpan(each)))
+    if (problem.length > 0) invalid('metadata.annotations', each.keyText(), problem)
+    bytes += each.keyLength + each.length
+    each = each.next
+  }
+  if (bytes > <usize>MAX_ANNOTATION_BYTES) tooLong('metadata.annotations', MAX_ANNOTATION_BYTES)
+}
+
+// Annotations' keys may be of any case where labels' prefixes may not.
+function lowerPrefix(key: Span): Span {
+  if (key.find(0x2f) < 0) return key
+  const copy = new Uint8Array(<i32>key.length)
+  for (let i: usize = 0; i < key.length; i++) {
+    const c = load<u8>(key.at + i) // SAFETY: i < length
+    copy[<i32>i] = c >= 0x41 && c <= 0x5a ? c | 0x20 : c
+  }
+  return Span.of(copy)
+}
+
+function checkFinalizers(finalizers: JsonNode | null): void {
+  if (finalizers && finalizers.count > MAX_ITEMS) return invalidNumber('metadata.finalizers', finalizers.count.toString(), 'must have at most ' + MAX_ITEMS.toString() + ' items')
+  let index = 0
+  let each = finalizers ? finalizers.first : null
+  while (each) {
+    const name = textSpan(each)
+    const problem = qualifiedNameProblem(name)
+    if (problem.length > 0) invalid('metadata.finalizers', each.text(), problem)
+    else if (name.find(0x2f) < 0 && !name.is('kubernetes') && !name.is('orphan') && !name.is('foregroundDeletion'))
+      invalid('metadata.finalizers[' + index.toString() + ']', each.text(), 'name is neither a standard finalizer name nor is it fully qualified')
+    index++
+    each = each.next
+  }
+}
+
+const OWNER_FIELDS: StaticArray<string> = ['apiVersion', 'kind', 'name', 'uid']
+
+function checkOwners(owners: JsonNode | null): void {
+  if (owners && owners.count > MAX_ITEMS) return invalidNumber('metadata.ownerReferences', owners.count.toString(), 'must have at most ' + MAX_ITEMS.toString() + ' items')
+  let index = 0
+  let each = owners ? owners.first : null
+  while (each) {
+    const path = 'metadata.ownerReferences[' + index.toString() + '].'
+    for (let i = 0; i < OWNER_FIELDS.length; i++)
+      if (memberText(each, OWNER_FIELDS[i]).length == 0) invalid(path + OWNER_FIELDS[i], '', 'must not be empty')
+    index++
+    each = each.next
+  }
+}
+
+/** What may not change: `creationTimestamp`, and while it is being deleted no finalizer may be new. */
+export function checkMetadataUpdate(metadata: JsonNode, old: JsonNode): void {
+  immutable(metadata, old, 'creationTimestamp')
+  if (!old.get('deletionTimestamp')) return
+  const finalizers = metadata.get('finalizers')
+  const before = old.get('finalizers')
+  let added = ''
+  let each = finalizers ? finalizers.first : null
+  while (each) {
+    if (!before || !holds(before, each)) added += (added.length > 0 ? ', ' : '') + quoted(each.text())
+    each = each.next
+  }
+  if (added.length > 0) forbidden('metadata.finalizers', 'no new finalizers can be added if the object is being deleted, found new finalizers []string{' + added + '}')
+}
+
+function immutable(metadata: JsonNode, old: JsonNode, name: string): void {
+  const value = memberText(metadata, name)
+  if (value.length > 0 && value != memberText(old, name)) invalid('metadata.' + name, value, 'field is immutable')
+}
+
+function holds(list: JsonNode, item: JsonNode): bool {
+  let each = list.first
+  while (each) {
+    if (each.length == item.length && memory.compare(each.at, item.at, item.length) == 0) return true
+    each = each.next
+  }
+  return false
+}

@@ -1,0 +1,20 @@
+// How much work a patch may be: steps over members and items. A body of three megabytes could ask for as many steps as it has bytes, for each
+// of them; a step of the enclave has a deadline, and ends it.
+
+const MAX_STEPS: i64 = 50000000
+
+let left: i64 = 0
+
+export function beginPatch(): void {
+  left = MAX_STEPS
+}
+
+/** @returns false when it is too much */
+export function spend(steps: i64): bool {
+  left -= steps
+  return left >= 0
+}
+
+export function isSpent(): bool {
+  return left < 0
+}

@@ -1,0 +1,58 @@
+// Where in an object a walk is, kept as names and made a text only when something is wrong there.
+
+const names: string[] = []
+const keys: usize[] = []
+const keyLengths: usize[] = []
+const indices: i32[] = []
+
+export function clearPath(): void {
+  names.length = 0
+  keys.length = 0
+  keyLengths.length = 0
+  indices.length = 0
+}
+
+export function enterField(name: string): void {
+  names.push(name)
+  keys.push(0)
+  keyLengths.push(0)
+  indices.push(-1)
+}
+
+export function enterKey(at: usize, length: usize): void {
+  names.push('')
+  keys.push(at)
+  keyLengths.push(length)
+  indices.push(-1)
+}
+
+export function enterIndex(index: i32): void {
+  names.push('')
+  keys.push(0)
+  keyLengths.push(0)
+  indices.push(index)
+}
+
+export function leave(): void {
+  names.pop()
+  keys.pop()
+  keyLengths.pop()
+  indices.pop()
+}
+
+/** `metadata.ownerReferences[0].uid` */
+export function pathText(): string {
+  let text = ''
+  for (let i = 0; i < names.length; i++) {
+    if (indices[i] >= 0) text += '[' + indices[i].toString() + ']'
+    else text += (text.length > 0 ? '.' : '') + (keys[i] != 0 ? String.UTF8.decodeUnsafe(keys[i], keyLengths[i]) : names[i])
+  }
+  return text
+}
+
+/** Without indices, as Go's JSON decoder names a field. */
+export function plainPathText(): string {
+  let text = ''
+  for (let i = 0; i < names.length; i++) if (indices[i] < 0 && keys[i] == 0) text += (text.length > 0 ? '.' : '') + names[i]
+  return text
+}

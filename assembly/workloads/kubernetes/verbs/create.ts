@@ -1,0 +1,87 @@
+// POST to a collection.
+import { STATUS_AGAIN } from '../../../abi/status'
+import { readObject } from '../http/body'
+import { Call } from '../http/call'
+import { failAlreadyExists, failBadRequest, fail, failNotFound } from '../http/failure'
+import { failInvalid, hasIssues } from '../http/issues'
+import { sendObject } from '../http/render'
+import { sendFailure } from '../http/response'
+import { keepBytes } from '../json/arena'
+import { JsonNode, newString } from '../json/node'
+import { dropSystemFields, fillMetadata, generateName, memberSpan, memberText, metadataOf, place } from '../object/metadata'
+import { check, prepareCreate } from '../object/rules'
+import { namespaces } from '../resources/table'
+import { mustRetry, objectExists, preview, readRecord, writeRecord } from '../storage/store'
+import { ADDED, changed } from '../watch/changes'
+import { addNamespaceContent } from '../namespaces/content'
+import { Span } from '../../../sdk/span'
+
+/** Tries at a name that is free, with generateName. */
+const MAX_NAMES = 8
+
+export function createObject(call: Call): i32 {
+  if (!call.readWriteOptions('CreateOptions')) return sendFailure(call.id)
+  const root = readObject(call)
+  if (!root || !admit(call, root)) return sendFailure(call.id)
+  const resource = call.resource
+  const record = preview(root)
+  if (call.dryRun) return sendObject(call, 201, record)
+  const written = writeRecord(resource, call.namespace, call.name, record)
+  if (!written) return mustRetry ? STATUS_AGAIN : sendFailure(call.id)
+  if (resource == namespaces && !addNamespaceContent(call.name)) return STATUS_AGAIN
+  changed(ADDED, resource, call.namespace, call.name, written, null)
+  return sendObject(call, 201, written)
+}
+
+// Names, fills in and checks; sets call.name.
+function admit(call: Call, root: JsonNode): bool {
+  const resource = call.resource
+  const metadata = metadataOf(root)
+  if (metadata.get('resourceVersion')) {
+    // The real server says 500 to this, by accident
+    failBadRequest('resourceVersion should not be set on objects to be created')
+    return false
+  }
+  const namespace = memberSpan(metadata, 'namespace')
+  if (resource.namespaced && namespace.length > 0 && namespace.text() != call.namespace.text()) {
+    failBadRequest('the namespace of the provided object does not match the namespace sent on the request')
+    return false
+  }
+  dropSystemFields(metadata)
+  const generated = memberSpan(metadata, 'name').length == 0 && memberSpan(metadata, 'generateName').length > 0
+  if (generated) nameNewly(call, metadata)
+  fillMetadata(metadata, resource, call.namespace)
+  prepareCreate(root, resource)
+  check(root, resource)
+  if (hasIssues()) return failInvalid(resource, memberText(metadata, 'name'))
+  if (resource.namespaced && !namespaceTakes(call, memberText(metadata, 'name'))) return false
+  for (let i = 0; i < MAX_NAMES; i++) {
+    const name = memberSpan(metadata, 'name')
+    call.name = new Span(keepBytes(name.at, name.length), name.length)
+    if (!objectExists(resource, call.namespace, call.name)) return true
+    if (!generated) break
+    nameNewly(call, metadata)
+  }
+  failAlreadyExists(resource, call.name.text())
+  return false
+}
+
+function nameNewly(call: Call, metadata: JsonNode): void {
+  const name = generateName(memberSpan(metadata, 'generateName'))
+  place(metadata, 'name', newString(name.at, name.length))
+}
+
+// The namespace must be there, and stay.
+function namespaceTakes(call: Call, name: string): bool {
+  const namespace = readRecord(namespaces, new Span(0, 0), call.namespace)
+  if (!namespace) {
+    failNotFound(namespaces, call.namespace.text())
+    return false
+  }
+  if (!namespace.isTerminating) return true
+  const text = call.namespace.text()
+  fail(403, 'Forbidden', call.resource.qualified + ' "' + name + '" is forbidden: unable to create new content in namespace ' + text + ' because it is being terminated')
+    .about(call.resource, name)
+    .because('NamespaceTerminating', 'namespace ' + text + ' is being terminated', 'metadata.namespace')
+  return false
+}

@@ -1,0 +1,123 @@
+// PUT of one object, and what a PATCH does once it has made the new object: preconditions, what may not change, and the write, unless
+// nothing changes.
+import { STATUS_AGAIN } from '../../../abi/status'
+import { readObject } from '../http/body'
+import { Call } from '../http/call'
+import { failBadRequest, fail, failModified, failNotFound } from '../http/failure'
+import { failInvalid, hasIssues } from '../http/issues'
+import { sendObject, treeOf } from '../http/render'
+import { readResourceVersion } from '../http/resource-version'
+import { sendFailure } from '../http/response'
+import { JsonNode, newString } from '../json/node'
+import { cloneTree } from '../json/tree'
+import { dropSystemFields, memberSpan, memberText, metadataOf, place } from '../object/metadata'
+import { check, checkUpdate, prepareUpdate } from '../object/rules'
+import { namespaces } from '../resources/table'
+import { RecordView, sameRecord } from '../storage/record'
+import { mustRetry, preview, readRecord, removeRecord, writeRecord } from '../storage/store'
+import { changed, DELETED, MODIFIED } from '../watch/changes'
+
+export function updateObject(call: Call): i32 {
+  if (!call.readWriteOptions('UpdateOptions')) return sendFailure(call.id)
+  const root = readObject(call)
+  if (!root || !namesMatch(call, metadataOf(root))) return sendFailure(call.id)
+  const old = readRecord(call.resource, call.namespace, call.name)
+  if (!old) {
+    failNotFound(call.resource, call.name.text())
+    return sendFailure(call.id)
+  }
+  return replaceObject(call, old, treeOf(old), root)
+}
+
+/** The name and namespace of a body are its path's, where they are there. */
+export function namesMatch(call: Call, metadata: JsonNode): bool {
+  const name = memberText(metadata, 'name')
+  if (name.length == 0 && call.resource != namespaces) {
+    // Like the real server, which takes a body without one for one with another
+    place(metadata, 'name', newString(call.name.at, call.name.length))
+  } else if (name != call.name.text()) {
+    failBadRequest('the name of the object (' + name + ') does not match the name on the URL (' + call.name.text() + ')')
+    return false
+  }
+  const namespace = memberText(metadata, 'namespace')
+  if (!call.resource.namespaced || namespace.length == 0 || namespace == call.namespace.text()) return true
+  failBadRequest('the namespace of the provided object does not match the namespace sent on the request')
+  return false
+}
+
+/** Writes `root` in the place of `old`, whose tree is `before`; both in normal form. Answers. */
+export function replaceObject(call: Call, old: RecordView, before: JsonNode, root: JsonNode): i32 {
+  const resource = call.resource
+  const metadata = metadataOf(root)
+  const oldMetadata = metadataOf(before)
+  if (!preconditionsHold(call, metadata, old, oldMetadata)) return sendFailure(call.id)
+  dropSystemFields(metadata)
+  prepareUpdate(root, before, resource, call.hasSubresource ? call.subresource.text() : '')
+  const now = metadataOf(root) // a subresource has brought the old one
+  inherit(now, oldMetadata, 'namespace')
+  inherit(now, oldMetadata, 'uid')
+  if (!now.get('creationTimestamp')) inherit(now, oldMetadata, 'creationTimestamp')
+  inherit(now, oldMetadata, 'deletionTimestamp')
+  inherit(now, oldMetadata, 'deletionGracePeriodSeconds')
+  check(root, resource)
+  checkUpdate(root, before, resource)
+  if (hasIssues()) {
+    failInvalid(resource, call.name.text())
+    return sendFailure(call.id)
+  }
+  const record = preview(root)
+  if (sameRecord(record, old) && !isFree(old, root)) return sendObject(call, 200, old)
+  if (call.dryRun) {
+    record.resourceVersion = old.resourceVersion
+    return sendObject(call, 200, record)
+  }
+  if (isFree(old, root)) return removeFreed(call, record, old)
+  const written = writeRecord(resource, call.namespace, call.name, record)
+  if (!written) return mustRetry ? STATUS_AGAIN : sendFailure(call.id)
+  changed(MODIFIED, resource, call.namespace, call.name, written, old)
+  return sendObject(call, 200, written)
+}
+
+// It was waiting for the last finalizer, and that has gone.
+function isFree(old: RecordView, root: JsonNode): bool {
+  if (!old.isTerminating) return false
+  const finalizers = metadataOf(root).get('finalizers')
+  if (finalizers && finalizers.count > 0) return false
+  const spec = root.get('spec')
+  const held = spec ? spec.get('finalizers') : null
+  return held == null || held.count == 0
+}
+
+function removeFreed(call: Call, record: RecordView, old: RecordView): i32 {
+  const removed = removeRecord(call.resource, call.namespace, call.name)
+  if (removed == 0) return mustRetry ? STATUS_AGAIN : sendFailure(call.id)
+  record.resourceVersion = removed
+  changed(DELETED, call.resource, call.namespace, call.name, record, old)
+  return sendObject(call, 200, record)
+}
+
+function preconditionsHold(call: Call, metadata: JsonNode, old: RecordView, oldMetadata: JsonNode): bool {
+  const version = memberSpan(metadata, 'resourceVersion')
+  if (version.length > 0) {
+    const asked = readResourceVersion(version)
+    if (asked < 0) return false
+    // 0 is as good as none
+    if (asked != 0 && <u64>asked != old.resourceVersion) {
+      failModified(call.resource, call.name.text())
+      return false
+    }
+  }
+  const uid = memberText(metadata, 'uid')
+  const oldUid = memberText(oldMetadata, 'uid')
+  if (uid.length == 0 || uid == oldUid) return true
+  const name = call.name.text()
+  fail(409, 'Conflict', 'Operation cannot be fulfilled on ' + call.resource.qualified + ' "' + name + '": Precondition failed: UID in precondition: ' + uid + ', UID in object meta: ' + oldUid).about(call.resource, name)
+  return false
+}
+
+function inherit(metadata: JsonNode, old: JsonNode, name: string): void {
+  const value = old.get(name)
+  if (value) place(metadata, name, cloneTree(value))
+  else metadata.remove(name)
+}
+

@@ -1,0 +1,118 @@
+/**
+ * The proxy's sessions with its enclave: as many as its open requests need, made when they are needed, each appraised before anything is
+ * sent over it. A session that ended is replaced at the next request. What was under way on it fails, and is never sent again from here.
+ */
+import { MAX_STREAMS } from '../../../assembly/abi/limits.ts'
+import { type ErrorCode, UnavailableError, WasmclaveError } from '../../errors.ts'
+import type { Enclave } from '../connect.ts'
+import type { ChannelResponse, Exchange } from '../fetch.ts'
+import type { HeaderList } from '../head.ts'
+
+export type RelayedRequest = { method: string; path: string; headers: HeaderList; body: Uint8Array | null }
+
+export type SessionsOptions = {
+  /** Connects and appraises. @throws like `connect` */
+  connect(): Promise<Enclave>
+  /** After each appraisal. */
+  appraised?(enclave: Enclave): void
+  /** After each answer's head. */
+  answered?(enclave: Enclave): void
+}
+
+/** A session is full with so many; the rest of what it may have is for requests that begin while another session is being made. */
+const FULL = MAX_STREAMS - 16
+/** With FULL requests each: more than the proxy takes sockets. */
+const MAX_SESSIONS = 24
+/** After an attempt that failed, others fail the same way for so long. */
+const PAUSE_MS = 250
+
+/** Why nothing was sent. `cause` is what `connect` threw. */
+export class NotSentError extends UnavailableError {
+  /** Whether the enclave is another one than it should be, which waiting does not mend. */
+  readonly refused: boolean
+
+  constructor(cause: unknown) {
+    const known = cause instanceof WasmclaveError
+    super(known ? cause.code : ('ERR_PROXY_CONNECT' as ErrorCode), known ? cause.message : String(cause), { cause })
+    this.refused = known && !(cause instanceof UnavailableError)
+  }
+}
+
+export class Sessions {
+  readonly #options: SessionsOptions
+  readonly #sessions: Enclave[] = []
+  #attempt: Promise<Enclave> | undefined
+  #failure: { error: NotSentError; untilMs: number } | undefined
+
+  constructor(options: SessionsOptions) {
+    this.#options = options
+  }
+
+  /** A session with room, there already or made now. @throws NotSentError */
+  enclave(): Enclave | Promise<Enclave> {
+    const sessions = this.#sessions
+    for (let i = 0; i < sessions.length; i++) {
+      const each = sessions[i] as Enclave
+      if (each.ended) sessions.splice(i--, 1)
+      else if (each.openRequests < FULL) return each
+    }
+    return this.#connect()
+  }
+
+  /** @throws NotSentError; UsageError ERR_HEAD_SIZE, ERR_FETCH_BODY. What `response` rejects with came after the request was sent. */
+  async send(request: RelayedRequest): Promise<Exchange> {
+    const ready = this.enclave()
+    const enclave = ready instanceof Promise ? await ready : ready
+    let exchange: Exchange
+    try {
+      exchange = enclave.exchange(request)
+    } catch (error) {
+      throw error instanceof UnavailableError ? new NotSentError(error) : error
+    }
+    if (this.#options.answered === undefined) return exchange
+    const response = this.#noting(enclave, exchange.response)
+    response.catch(() => {})
+    return { response, cancel: exchange.cancel }
+  }
+
+  close(): void {
+    for (const each of this.#sessions.splice(0)) each.close()
+  }
+
+  async #noting(enclave: Enclave, response: Promise<ChannelResponse>): Promise<ChannelResponse> {
+    const answer = await response
+    this.#options.answered?.(enclave)
+    return answer
+  }
+
+  // One attempt at a time: whoever waits for it gets the same session.
+  #connect(): Promise<Enclave> {
+    if (this.#attempt !== undefined) return this.#attempt
+    if (this.#failure !== undefined && performance.now() < this.#failure.untilMs)
+      return Promise.reject(this.#failure.error)
+    if (this.#sessions.length >= MAX_SESSIONS)
+      return Promise.reject(
+        new NotSentError(
+          new UnavailableError('ERR_PROXY_SESSIONS', `${MAX_SESSIONS} sessions are full of open requests`),
+        ),
+      )
+    this.#attempt = this.#options
+      .connect()
+      .then(
+        (enclave) => {
+          this.#failure = undefined
+          this.#sessions.push(enclave)
+          this.#options.appraised?.(enclave)
+          return enclave
+        },
+        (error: unknown) => {
+          this.#failure = { error: new NotSentError(error), untilMs: performance.now() + PAUSE_MS }
+          throw this.#failure.error
+        },
+      )
+      .finally(() => {
+        this.#attempt = undefined
+      })
+    return this.#attempt
+  }
+}

@@ -1,0 +1,115 @@
+// The proxy's sessions: when one is made, when it is shared, and what becomes of requests when it cannot be made.
+import t from 'tap'
+import { MAX_STREAMS } from '../../assembly/abi/limits.ts'
+import type { Enclave } from '../../host/client/connect.ts'
+import { NotSentError, type RelayedRequest, Sessions } from '../../host/client/proxy/sessions.ts'
+import { RefusedError, UnavailableError } from '../../host/errors.ts'
+
+const REQUEST: RelayedRequest = { method: 'GET', path: '/', headers: [], body: null }
+
+class FakeEnclave {
+  ended = false
+  openRequests = 0
+  exchange() {
+    if (this.ended) throw new UnavailableError('ERR_SESSION_ENDED', 'over')
+    this.openRequests++
+    return { response: Promise.resolve({ status: 200, headers: [], body: new Uint8Array(0) }), cancel: () => {} }
+  }
+  close(): void {
+    this.ended = true
+  }
+}
+
+function under(connect: () => Promise<FakeEnclave>) {
+  const made: FakeEnclave[] = []
+  const counts = { appraised: 0, answered: 0 }
+  const sessions = new Sessions({
+    connect: async () => {
+      const enclave = await connect()
+      made.push(enclave)
+      return enclave as unknown as Enclave
+    },
+    appraised: () => void counts.appraised++,
+    answered: () => void counts.answered++,
+  })
+  return { sessions, made, counts }
+}
+
+t.test('makes one session for many, and says when it appraised and when it was answered', async (t) => {
+  const { sessions, made, counts } = under(async () => new FakeEnclave())
+  const exchanges = await Promise.all(Array.from({ length: 50 }, () => sessions.send(REQUEST)))
+  await Promise.all(exchanges.map(({ response }) => response))
+  t.equal(made.length, 1)
+  t.same(counts, { appraised: 1, answered: 50 })
+})
+
+t.test('replaces a session that has ended, and not before it is asked', async (t) => {
+  const { sessions, made, counts } = under(async () => new FakeEnclave())
+  await sessions.send(REQUEST)
+  ;(made[0] as FakeEnclave).ended = true
+  t.equal(made.length, 1)
+  await sessions.send(REQUEST)
+  t.equal(made.length, 2)
+  t.equal(counts.appraised, 2)
+})
+
+t.test('opens another session when one is nearly full of open requests, and reuses what has room again', async (t) => {
+  const { sessions, made } = under(async () => new FakeEnclave())
+  for (let i = 0; i < MAX_STREAMS; i++) await sessions.send(REQUEST)
+  t.equal(made.length, 2)
+  t.ok((made[0] as FakeEnclave).openRequests < MAX_STREAMS)
+  ;(made[0] as FakeEnclave).openRequests = 0
+  await sessions.send(REQUEST)
+  t.equal((made[0] as FakeEnclave).openRequests, 1)
+  t.equal(made.length, 2)
+})
+
+t.test('fails with the reason, sends nothing, and does not try again at once', async (t) => {
+  let attempts = 0
+  let error: Error | undefined = new UnavailableError('ERR_GATEWAY_UNREACHABLE', 'nobody there')
+  const { sessions } = under(async () => {
+    attempts++
+    if (error !== undefined) throw error
+    return new FakeEnclave()
+  })
+  for (let i = 0; i < 20; i++)
+    await t.rejects(sessions.send(REQUEST), { code: 'ERR_GATEWAY_UNREACHABLE', refused: false })
+  t.equal(attempts, 1)
+  error = new RefusedError('ERR_EVIDENCE_PCR', 'another image')
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  await t.rejects(sessions.send(REQUEST), { code: 'ERR_EVIDENCE_PCR', refused: true })
+  error = undefined
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  await sessions.send(REQUEST)
+  t.equal(attempts, 3)
+})
+
+t.test('says of a session that ends as the request is sent that it was not', async (t) => {
+  const { sessions } = under(async () => {
+    const enclave = new FakeEnclave()
+    // Between the answer of `connect` and the request.
+    Promise.resolve().then(() => enclave.close())
+    return enclave
+  })
+  const error = await sessions.send(REQUEST).catch((each: unknown) => each)
+  t.ok(error instanceof NotSentError)
+})
+
+t.test('makes no more sessions than there may be', async (t) => {
+  const { sessions, made } = under(async () => new FakeEnclave())
+  for (let i = 0; i < 24; i++) {
+    await sessions.send(REQUEST)
+    ;(made[i] as FakeEnclave).openRequests = MAX_STREAMS
+  }
+  await t.rejects(sessions.send(REQUEST), { code: 'ERR_PROXY_SESSIONS', refused: false })
+  ;(made[0] as FakeEnclave).openRequests = 0
+  await sessions.send(REQUEST)
+  t.equal(made.length, 24)
+})
+
+t.test('closes all its sessions', async (t) => {
+  const { sessions, made } = under(async () => new FakeEnclave())
+  await sessions.send(REQUEST)
+  sessions.close()
+  t.equal((made[0] as FakeEnclave).ended, true)
+})
