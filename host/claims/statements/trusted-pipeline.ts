@@ -100,6 +100,7 @@ function switches(target: Target, image: Uint8Array, grant: Uint8Array, twin: At
         eifSha384: '0'.repeat(96),
         eifBytes: image.length,
         grantChain: Buffer.from(grant).toString('base64url'),
+        release: null,
         [field]: true,
       }
       return findingOf(await ask(target, 'operator', { action: 'run-enclave', parameters }, image))
