@@ -1,15 +1,21 @@
 // A new release of keyvalue, from a folder to a client who appraises it: the shown steps, and each shortcut refused with its reason.
 
-import { createHash, generateKeyPairSync } from 'node:crypto'
+import { createHash, generateKeyPairSync, X509Certificate } from 'node:crypto'
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
+import { attest } from '../../host/cli/attest.ts'
+import { type Bundle, decodeBundle, encodeBundle, judgeBundle } from '../../host/cli/bundle.ts'
 import { ownerKey, pipelineFiles, publicHex, readGenesis } from '../../host/cli/development.ts'
 import { describeEnclaves, runEnclave, terminateEnclave } from '../../host/cli/enclaves.ts'
+import { verify } from '../../host/cli/verify.ts'
 import { connect, identityFromPem } from '../../host/client/index.ts'
+import { signGenesis } from '../../host/control/genesis.ts'
 import { dataFolder } from '../../host/nitro/data-folder.ts'
 import { Daemon } from '../kit/daemon.ts'
+import { newGenesis } from '../kit/genesis.ts'
+import { Pipeline } from '../kit/pipeline.ts'
 import { printed, refusal, verb, verbJson } from '../kit/verbs.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'wc-'))
@@ -214,3 +220,36 @@ t.test(
     t.equal((await printed(() => describeEnclaves({ data: host.data }))).length, 1)
   },
 )
+
+t.test('verifies it all offline from one bundle, under two pins and the owner', async (t) => {
+  const asked = { data: host.data, enclaveName: 'keyvalue', output: at('doc.cbor'), bundle: at('bundle') }
+  await printed(() => attest({ ...asked, referenceValues: at('two.reference.json') }))
+  const bundle = decodeBundle(readFileSync(at('bundle')))
+  const pins = {
+    root: readFileSync(files.rootCertificate, 'utf8'),
+    certificate: new X509Certificate(readFileSync(pipeline.certificate)),
+    owner: publicHex(ownerKey(files)),
+    at: new Date(),
+  }
+  const judge = (changes: Partial<Bundle> = {}, otherPins = {}) =>
+    refusal(judgeBundle(decodeBundle(encodeBundle({ ...bundle, ...changes })), { ...pins, ...otherPins }))
+  t.match(await judgeBundle(bundle, pins), { appraised: true, version: '1.1.0', policyVersion: 1 })
+  const stranger = newGenesis()
+  const rows: [string, Partial<Bundle>, string][] = [
+    ['reference values of 1.0.0', { referenceValues: readFileSync(at('one.reference.json')) }, 'ERR_EVIDENCE_PCR'],
+    ['a release for reference values', { referenceValues: readFileSync(at('two.release.json')) }, 'ERR_RELEASE_SYNTAX'],
+    ['no change of the policy', { changes: [] }, 'ERR_BUNDLE_POLICY'],
+    ['another genesis', { genesis: signGenesis(stranger.genesis, stranger.approvers) }, 'ERR_BUNDLE_GENESIS'],
+    ['another admission record', { admissionRecord: bundle.bootRecord }, 'ERR_EVIDENCE_RECORDS'],
+    ['another grant', { grantChain: bundle.bootRecord }, 'ERR_EVIDENCE_RECORDS'],
+  ]
+  for (const [name, changes, code] of rows) t.equal(await judge(changes), code, name)
+  t.equal(await judge({}, { owner: '12'.repeat(32) }), 'ERR_GRANT_OWNER')
+  t.equal(await judge({}, { certificate: new Pipeline().certificate }), 'ERR_RELEASE_SIGNATURE')
+  t.equal(await judge({}, { at: new Date(0) }), 'ERR_EVIDENCE_DATES')
+  t.equal(await judge(), 'done')
+  const options = { root: files.rootCertificate, at: 'now', bundle: at('bundle') }
+  t.match(await printed(() => verify(undefined, { ...options, signingCertificate: pipeline.certificate })), {
+    workload: 'keyvalue',
+  })
+})
