@@ -182,6 +182,7 @@ t.test('lets the client see the change: the old reference values refuse it, the 
   t.equal(await refusal(appraised(pcr0('one'))), 'ERR_EVIDENCE_PCR')
   const client = await appraised(pcr0('two'))
   t.equal(client.evidence.admission.releaseDigest, referenceOf('two').release)
+  t.equal(await (await client.fetch('/v1/kept')).text(), 'by its owner', 'and its data is there')
   t.equal((await client.fetch('/v1/again', { method: 'PUT', body: 'x' })).status, 201)
   client.close()
 })
