@@ -12,6 +12,7 @@ import { loadCore } from '../host/core/index.ts'
 import { HostUnderTest } from '../test/kit/host.ts'
 import { runAttestation } from './attestation.ts'
 import { allPeers } from './crypto.ts'
+import { runKernels } from './kernels.ts'
 import { runLaunch } from './launch.ts'
 import { runRpc } from './rpc.ts'
 import { tinybenchSampler } from './tinybench-sampler.ts'
@@ -32,6 +33,7 @@ const report = new Report(quick, values)
 if (chosen('crypto')) {
   const pace = paceOf(quick, tinybenchSampler, report.machine.timerResolutionNs)
   await runCrypto(allPeers(await loadCore()), pace, quick, report.add)
+  if (!quick) await runKernels(pace, report.add)
   await runKeys(quick, report.add)
 }
 if (chosen('launch') || chosen('attestation') || chosen('rpc')) {

@@ -2,7 +2,7 @@
  * Builds what is not in the repository: Wasm by the AssemblyScript compiler, one bundle a process, and dist/ for those who import the
  * package. What is built already, from the same sources, is left alone. `--quick` leaves dist/'s modules out; `--wasm` leaves out all
  * but core and kernel; `--variant FILE NAME=VALUE [FOLDER]` builds one kernel with that constant, from FOLDER's assembly/,
- * for tests of what is out of reach otherwise.
+ * for tests of what is out of reach otherwise. `--level-3 FILE` builds the core without its kernels' own levels, for the bench.
  *
  * The encryption core is built twice from one source, with plain SIMD and with relaxed SIMD (`swizzle` of assembly/mem/simd.ts knows
  * which). Each module is joined from parts: its own, compiled at the level of asconfig.json, and one a file of assembly/crypto/hot/,
@@ -46,7 +46,7 @@ const MODULES = {
 
 /**
  * The compiler's level for each file of assembly/crypto/hot/. 0 where the order of statements was chosen by hand: at level 3 Binaryen
- * sinks single-use values, and V8 keeps the order that it is given.
+ * sinks single-use values, and V8 keeps the order that it is given. bench/kernels.ts measures what that brings.
  */
 const HOT: Record<string, 0 | 3> = { aes: 0, 'chacha20-pass': 0, 'sha256-blocks': 0, 'sha512-blocks': 0 }
 
@@ -73,7 +73,9 @@ const WORKLOAD_OPTIONS = [
 const stamps: Record<string, string> = existsSync(STAMPS) ? JSON.parse(readFileSync(STAMPS, 'utf8')) : {}
 
 const variant = process.argv.indexOf('--variant')
-if (variant > 0)
+const level3 = process.argv.indexOf('--level-3')
+if (level3 > 0) buildAtLevel3(process.argv[level3 + 1] as string)
+else if (variant > 0)
   buildVariant(process.argv[variant + 1] as string, process.argv[variant + 2] as string, process.argv[variant + 3])
 else await buildAll()
 
@@ -131,8 +133,21 @@ function buildVariant(output: string, constant: string, folder = ROOT): void {
   merge(output, own, hot, true)
 }
 
-function compileHot(name: string, part: string, relaxed: boolean): void {
-  const level = HOT[name]
+/** The relaxed core, its hot files optimised as all others are. */
+function buildAtLevel3(output: string): void {
+  const hot = files(['assembly/crypto/hot/*.ts']).map((path): [string, string] => {
+    const name = basename(path, '.ts')
+    const part = `${output}.${name}.wasm`
+    compileHot(name, part, true, 3)
+    return [name, part]
+  })
+  const { entry, target } = MODULES['host/core/core-relaxed.wasm']
+  const own = `${output}.own.wasm`
+  compile([entry, '--target', target, '-o', own, '--enable', 'relaxed-simd'])
+  merge(output, own, hot, true)
+}
+
+function compileHot(name: string, part: string, relaxed: boolean, level = HOT[name]): void {
   if (level === undefined) stop(`assembly/crypto/hot/${name}.ts has no level in HOT`)
   compile([
     `assembly/crypto/hot/${name}.ts`,
@@ -144,7 +159,7 @@ function compileHot(name: string, part: string, relaxed: boolean): void {
     part,
     ...(relaxed ? ['--enable', 'relaxed-simd'] : []),
   ])
-  const found = sections(readFileSync(join(ROOT, part))).filter((id) => NOT_IN_A_PART.includes(id))
+  const found = sections(readFileSync(resolve(ROOT, part))).filter((id) => NOT_IN_A_PART.includes(id))
   if (found.length > 0)
     stop(`assembly/crypto/hot/${name}.ts compiles to sections ${found.join()}: keep state with the caller`)
 }

@@ -38,7 +38,17 @@ const ARROWS: Record<string, string[]> = {
   'host/enclave': ['host/wire', 'host/confine'],
   'host/client': ['host/core', 'host/verifier', 'host/log/proofs', 'host/wire'],
   /** Attacks from outside; keys, images and grants are made by the same code as the real ones. */
-  'host/claims': ['host/client', 'host/control', 'host/nitro', 'host/verifier', 'host/confine'],
+  'host/claims': [
+    'host/client',
+    'host/control',
+    'host/nitro',
+    'host/verifier',
+    'host/confine',
+    'host/wire',
+    'host/kms',
+    'host/log',
+    'host/log/proofs',
+  ],
   'host/cli': [
     'host/claims',
     'host/confine',

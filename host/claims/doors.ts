@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { request as httpRequest } from 'node:http'
 import { WebSocket } from 'ws'
 import type { Request } from '../control/actions.ts'
-import { signRequest } from '../control/request.ts'
+import { requestDigest, signRequest } from '../control/request.ts'
 import { type Finding, impossible, refused, through } from './attempt.ts'
 import { nonce, type Signer, type Target } from './target.ts'
 
@@ -32,7 +32,7 @@ export function sendAdmin(target: Target, message: string, image?: Uint8Array): 
       const text = String(data)
       const answer = JSON.parse(text) as {
         method?: string
-        result?: unknown
+        result?: { value?: unknown }
         error?: { message: string; data?: { code?: string } }
       }
       if (answer.method === 'upload') {
@@ -43,7 +43,7 @@ export function sendAdmin(target: Target, message: string, image?: Uint8Array): 
       end({
         text,
         code: answer.error === undefined ? undefined : (answer.error.data?.code ?? 'ERROR'),
-        result: answer.result,
+        result: answer.result?.value,
       })
     })
   })
@@ -67,10 +67,20 @@ export async function signWish(
 }
 
 export const enveloped = (jws: string): string =>
-  JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'request', params: { jws } })
+  JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'request', params: { jws, since: 0 } })
 
 export async function ask(target: Target, signer: Signer, wish: Wish, image?: Uint8Array): Promise<AdminAnswer> {
   return sendAdmin(target, enveloped(await signWish(target, signer, wish)), image)
+}
+
+/** A request with what the log calls it, to be found there. */
+export async function askAndName(
+  target: Target,
+  signer: Signer,
+  wish: Wish,
+): Promise<AdminAnswer & { digest: string }> {
+  const jws = await signWish(target, signer, wish)
+  return { ...(await sendAdmin(target, enveloped(jws))), digest: requestDigest(jws) }
 }
 
 /** Refused with a code, or done. */

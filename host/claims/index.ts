@@ -5,7 +5,10 @@ import { adminReach } from './statements/admin-reach.ts'
 import { authentication } from './statements/authentication.ts'
 import { content } from './statements/content.ts'
 import { interactiveAccess } from './statements/interactive-access.ts'
+import { manyApprove } from './statements/many-approve.ts'
+import { sealedBackups } from './statements/sealed-backups.ts'
 import { trustedPipeline } from './statements/trusted-pipeline.ts'
+import { visibleActions } from './statements/visible-actions.ts'
 import type { Target } from './target.ts'
 
 export type { Result } from './attempt.ts'
@@ -15,7 +18,16 @@ export { inquiryPage } from './report/page.ts'
 export { inquiryTable } from './report/table.ts'
 export { type Images, type Running, Target } from './target.ts'
 
-export const CLAIMS: readonly Claim[] = [interactiveAccess, content, adminReach, authentication, trustedPipeline]
+export const CLAIMS: readonly Claim[] = [
+  interactiveAccess,
+  content,
+  adminReach,
+  manyApprove,
+  sealedBackups,
+  visibleActions,
+  authentication,
+  trustedPipeline,
+]
 
 /** @param onProgress told after each attempt */
 export async function judgeAll(

@@ -1,63 +1,16 @@
 /** Images and grants to try a host with: built on the owner's machine as a pipeline would, and spoilt in one place each. */
-import { createPrivateKey, generateKeyPairSync, randomBytes, sign, X509Certificate } from 'node:crypto'
+import { createPrivateKey, sign } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { rawPublicKey } from '../control/keys.ts'
 import { parseEif, writeEif } from '../nitro/eif/format.ts'
 import { type Measurements, measureEif } from '../nitro/eif/measure.ts'
-import { parseSignature, signEif } from '../nitro/eif/signature.ts'
-import { basicConstraints, keyUsage, makeCertificate, type Rdn } from '../nitro/pki/certificate.ts'
+import { parseSignature } from '../nitro/eif/signature.ts'
 import { encodeGrant, encodeGrantChain, grantSigningInput, type LaunchGrant, storeId } from '../verifier/index.ts'
 import { type AdminAnswer, ask, sha384 } from './doors.ts'
 import type { Signer, Target } from './target.ts'
 
-const DIGITAL_SIGNATURE = 0x80
-const DAY_MS = 86_400_000
 const MEMORY_MIB = 64
-
-export type Pipeline = { certificate: string; key: string }
-
-export function realPipeline(target: Target): Pipeline {
-  const folder = join(target.folder.development, 'pipeline')
-  return {
-    certificate: readFileSync(join(folder, 'certificate.pem'), 'utf8'),
-    key: readFileSync(join(folder, 'key.pem'), 'utf8'),
-  }
-}
-
-/** One that nobody enrolled, with the same name. */
-export function selfMadePipeline(target: Target): Pipeline {
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' })
-  const like = new X509Certificate(realPipeline(target).certificate)
-  const name: Rdn[] = [
-    ['C', 'US'],
-    ['O', 'wasmclave development'],
-    ['CN', like.subject.includes('pipeline') ? 'pipeline' : 'release'],
-  ]
-  const now = Date.now()
-  const certificate = new X509Certificate(
-    makeCertificate(
-      {
-        serial: randomBytes(16),
-        subject: name,
-        issuer: name,
-        notBeforeMs: now - DAY_MS,
-        notAfterMs: now + DAY_MS,
-        publicKey: privateKey,
-        extensions: [basicConstraints(false, null), keyUsage(DIGITAL_SIGNATURE, true)],
-      },
-      privateKey,
-    ),
-  )
-  return {
-    certificate: certificate.toString(),
-    key: privateKey.export({ format: 'pem', type: 'pkcs8' }) as string,
-  }
-}
-
-export function signedBy(pipeline: Pipeline, image: Uint8Array): Uint8Array {
-  return signEif(image, pipeline.certificate, pipeline.key)
-}
 
 /** The same image, with one bit of its last section but the signature flipped. */
 export function tampered(image: Uint8Array): Uint8Array {
@@ -100,14 +53,13 @@ export async function grantFor(
   return encodeGrantChain([{ bytes, signature: new Uint8Array(sign(null, grantSigningInput(bytes), signer)) }])
 }
 
-/** With the release that an insider of the pipeline could have for this image: what is refused is refused for another reason. */
-export async function launch(
+export function launch(
   target: Target,
   signer: Signer,
   image: Uint8Array,
   grant: Uint8Array,
+  release: Uint8Array | null,
 ): Promise<AdminAnswer> {
-  const envelope = await target.release(image).catch(() => undefined)
   const parameters = {
     name: null,
     memoryMiB: MEMORY_MIB,
@@ -116,7 +68,7 @@ export async function launch(
     eifSha384: sha384(image),
     eifBytes: image.length,
     grantChain: Buffer.from(grant).toString('base64url'),
-    release: envelope === undefined ? null : Buffer.from(envelope).toString('base64url'),
+    release: release === null ? null : Buffer.from(release).toString('base64url'),
   }
   return ask(target, signer, { action: 'run-enclave', parameters }, image)
 }

@@ -19,9 +19,6 @@ export type Running = { pid: number; gateway: string; proxy: string | null; kms:
 /** Unsigned images of two workloads that a host may launch besides. */
 export type Images = { hello: Uint8Array; echo: Uint8Array }
 
-/** What a pipeline's insider and two approvers would let run: the envelope of a signed image's release, where one can be had. */
-export type Releaser = (image: Uint8Array) => Promise<Uint8Array | undefined>
-
 /** Who signs an admin request. `stranger` is a key that nobody enrolled. */
 export const SIGNERS = ['operator', 'approver-1', 'approver-2', 'stranger'] as const
 export type Signer = (typeof SIGNERS)[number]
@@ -35,17 +32,9 @@ export class Target {
   readonly canary: Canary
   readonly shelf: Shelf
   readonly images: Images
-  readonly release: Releaser
   readonly #stranger = generateKeyPairSync('ed25519').privateKey
 
-  private constructor(
-    running: Running,
-    enclave: string,
-    images: Images,
-    release: Releaser,
-    canary: Canary,
-    shelf: Shelf,
-  ) {
+  private constructor(running: Running, enclave: string, images: Images, canary: Canary, shelf: Shelf) {
     this.folder = dataFolder(running.data)
     this.running = running
     this.genesis = readGenesis(this.folder)
@@ -53,15 +42,14 @@ export class Target {
     this.canary = canary
     this.shelf = shelf
     this.images = images
-    this.release = release
   }
 
   /** Opens a session as the owner and plants a canary. @throws UnavailableError ERR_CLAIMS_ENCLAVE */
-  static async open(running: Running, enclave: string, images: Images, release: Releaser): Promise<Target> {
+  static async open(running: Running, enclave: string, images: Images): Promise<Target> {
     const canary = makeCanary()
     const session = await openSession(running, enclave, 'owner')
     try {
-      return new Target(running, enclave, images, release, canary, await plant(session, canary))
+      return new Target(running, enclave, images, canary, await plant(session, canary))
     } finally {
       session.close()
     }

@@ -8,9 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { CLAIMS, inquiryOf, inquiryPage, inquiryTable, judgeAll, type Running, Target } from '../claims/index.ts'
 import { isPass } from '../claims/report/inquiry.ts'
 import { UnavailableError, UsageError } from '../errors.ts'
-import { dataFolder } from '../nitro/data-folder.ts'
 import { buildImage } from './build-image.ts'
-import { developmentRelease } from './development-release.ts'
 import { built, writeFile } from './files.ts'
 import { printJson, progress } from './output.ts'
 import { findHost } from './running-host.ts'
@@ -35,10 +33,7 @@ export async function claims(options: ClaimsOptions): Promise<void> {
   try {
     const enclave = options.enclaveName ?? options.workload
     const image = (name: string) => buildImage(built(join('assembly/workloads', name)))
-    const release = async (signed: Uint8Array) =>
-      (await developmentRelease({ gateway: host.running.gateway, folder: dataFolder(host.running.data) }, signed))
-        ?.envelope
-    const target = await Target.open(host.running, enclave, { hello: image('hello'), echo: image('echo') }, release)
+    const target = await Target.open(host.running, enclave, { hello: image('hello'), echo: image('echo') })
     let tried = 0
     const judgements = await judgeAll(target, chosen, (claim, { what, saw, outcome }) => {
       tried++

@@ -22,6 +22,8 @@ import { verify } from './verify.ts'
 
 const DATA = ['--data <dir>', 'data folder of the host', '.wasmclave'] as const
 
+const STORE_HELP = 'what keeps the stores: lmdb, etcd://HOST:PORT,HOST:PORT, or a JSON file with settings'
+
 /** Every verb shows how it is called; lines have 100 columns at most. */
 const examples = (...lines: string[]) =>
   `\nExample${lines.length > 1 ? 's' : ''}:\n${lines.map((line) => `  ${line}`).join('\n')}`
@@ -42,8 +44,13 @@ program
   .option('--port <port>', 'port of the gateway, 0 for any', '7443')
   .option('--proxy-port <port>', 'port of the proxy, 0 for any', '7444')
   .option('--kms-port <port>', 'port of the KMS, 0 for any', '7445')
-  .option('--kms-document-age <seconds>', 'how old evidence for the KMS may be, or leaf: as its certificate', '300')
+  .option(
+    '--kms-document-age <seconds>',
+    'how old evidence for the KMS may be (AWS documents no value), or leaf: as its certificate',
+    '300',
+  )
   .option('--workload <name>', 'what to launch: kubernetes, keyvalue, echo or hello', 'keyvalue')
+  .option('--store <where>', STORE_HELP, 'lmdb')
   .option('--plain', 'http instead of https at the proxy')
   .option('--no-launch', 'start the host and launch nothing')
   .option('--clock <offset>', 'shift the clock of NSM and KMS: +4h, -90s, or frozen:2026-01-02T03:04:05Z')
@@ -67,7 +74,12 @@ program
   .option(...DATA)
   .option('--port <port>', 'port of the gateway, 0 for any', '7443')
   .option('--kms-port <port>', 'port of the KMS, 0 for any', '7445')
-  .option('--kms-document-age <seconds>', 'how old evidence for the KMS may be, or leaf: as its certificate', '300')
+  .option(
+    '--kms-document-age <seconds>',
+    'how old evidence for the KMS may be (AWS documents no value), or leaf: as its certificate',
+    '300',
+  )
+  .option('--store <where>', STORE_HELP, 'lmdb')
   .option('--development', 'make development identities and a genesis where there are none')
   .option('--json', 'one JSON object a line on stdout')
   .addHelpText('after', examples('wasmclave host --development', 'wasmclave host --data /srv/host --port 0 --json'))

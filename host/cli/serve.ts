@@ -10,12 +10,20 @@ import type { DataFolder } from '../nitro/data-folder.ts'
 import { type KmsOptions, startNitro } from './nitro-process.ts'
 import { progress } from './output.ts'
 import { findHost } from './running-host.ts'
+import { parseStoreOption } from './store-option.ts'
 
 const PROBE_MS = 1000
 /** Nitro's events that people and programs are told of. */
 const TOLD = ['ended', 'killed', 'failed', 'store-trouble']
 
-export type ServeOptions = { port: string; json?: boolean; clock?: ClockSetting | undefined; kms: KmsOptions }
+export type ServeOptions = {
+  port: string
+  json?: boolean
+  clock?: ClockSetting | undefined
+  kms: KmsOptions
+  /** See `parseStoreOption`. */
+  store: string
+}
 
 export type ServingHost = {
   gateway: string
@@ -41,6 +49,7 @@ export async function serveHost(folder: DataFolder, options: ServeOptions): Prom
     ...(options.clock !== undefined && { clock: options.clock }),
     port: Number(options.port),
     kms: options.kms,
+    store: parseStoreOption(options.store),
     origins: [],
     onEvent: (event) => {
       if (!TOLD.includes(event.event)) return

@@ -39,6 +39,7 @@ export type UpOptions = {
   kmsDocumentAge: string
   json?: boolean
   workload: string
+  store: string
   plain?: boolean
   launch: boolean
   clock?: string

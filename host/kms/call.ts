@@ -119,8 +119,8 @@ export class Call {
   }
 
   /** Whether another policy for the key would let this caller do this. */
-  wouldAllow(key: Key, policy: Policy, action: string): boolean {
-    return this.#decide(key, policy, {}, action).allowed
+  wouldAllow(key: Key, policy: Policy, action: string, conditions: Conditions = {}): boolean {
+    return this.#decide(key, policy, conditions, action).allowed
   }
 
   /** For use: enabled, of this usage, not on its way out. @throws Fault DisabledException, KMSInvalidStateException, InvalidKeyUsageException */
@@ -165,9 +165,15 @@ export class Call {
       context: {
         'aws:SourceIp': [this.caller.sourceIp],
         'aws:SecureTransport': ['false'],
+        'aws:RequestedRegion': [this.place.region],
+        ...(this.caller.userAgent !== '' && { 'aws:UserAgent': [this.caller.userAgent] }),
+        ...tagConditions('aws:ResourceTag/', key.tags),
         'kms:KeySpec': [key.spec],
+        'kms:CustomerMasterKeySpec': [key.spec],
         'kms:KeyUsage': [key.usage],
+        'kms:CustomerMasterKeyUsage': [key.usage],
         'kms:KeyOrigin': ['AWS_KMS'],
+        'kms:MultiRegion': ['false'],
         'kms:ResourceAliases': this.store.aliasesOf(key.keyId).map(({ name }) => name),
         ...(alias !== undefined && { 'kms:RequestAlias': [alias] }),
         ...conditions,
@@ -176,6 +182,14 @@ export class Call {
     }
     return evaluatePolicy(policy, request)
   }
+}
+
+/** @param prefix aws:RequestTag/ for those that a request brings */
+export function tagConditions(
+  prefix: 'aws:RequestTag/' | 'aws:ResourceTag/',
+  tags: readonly { key: string; value: string }[],
+): Conditions {
+  return Object.fromEntries(tags.map(({ key, value }) => [`${prefix}${key}`, [value]]))
 }
 
 export function contextConditions(context: EncryptionContext): Conditions {

@@ -44,7 +44,11 @@ export class Fault extends Error {
   readonly type: FaultName
 
   constructor(type: FaultName, message: string) {
+    // A refusal is no bug of ours: nobody reads its stack, and to take one is most of what it costs.
+    const limit = Error.stackTraceLimit
+    Error.stackTraceLimit = 0
     super(message)
+    Error.stackTraceLimit = limit
     this.type = type
     this.name = type
   }

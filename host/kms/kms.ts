@@ -7,7 +7,7 @@ import type { Caller } from './caller.ts'
 import { Fault } from './fault.ts'
 import { Input } from './input.ts'
 import { KeyMaker, materialOf } from './keys/key-maker.ts'
-import type { KeyStore } from './keys/key-store.ts'
+import type { Key, KeyStore } from './keys/key-store.ts'
 import { makeMaterial } from './keys/spec.ts'
 import { MAX_CALLS } from './limits.ts'
 import type { Output } from './metadata.ts'
@@ -93,19 +93,29 @@ export class Kms {
     const { store, now } = this.#options
     const nowMs = now()
     for (const key of store.all) {
-      if (key.deletionMs !== null) {
-        if (key.deletionMs <= nowMs) store.erase(key)
-        continue
+      try {
+        if (key.deletionMs !== null && key.deletionMs <= nowMs) store.erase(key)
+        else if (isDue(key, nowMs)) await this.#rotate(key, nowMs)
+      } catch (error) {
+        // A full disk, say: the other keys have their turn, and this one again at the next tick.
+        this.#options.onFailure(error)
       }
-      if (!key.enabled || (nextRotationMs(key) ?? Number.POSITIVE_INFINITY) > nowMs) continue
-      const material = materialOf(await makeMaterial('SYMMETRIC_DEFAULT'), nowMs, 'AUTOMATIC')
-      const current = store.get(key.keyId)
-      if (current === key) store.change(key, { materials: [...key.materials, material] })
     }
+  }
+
+  async #rotate(key: Key, nowMs: number): Promise<void> {
+    const { store } = this.#options
+    const material = materialOf(await makeMaterial('SYMMETRIC_DEFAULT'), nowMs, 'AUTOMATIC')
+    if (store.get(key.keyId) === key) store.change(key, { materials: [...key.materials, material] })
   }
 
   #internal(error: unknown): Fault {
     this.#options.onFailure(error)
     return new Fault('KMSInternalException', 'the KMS failed; its host knows more')
   }
+}
+
+function isDue(key: Key, nowMs: number): boolean {
+  const due = nextRotationMs(key)
+  return key.enabled && key.deletionMs === null && due !== undefined && due <= nowMs
 }

@@ -29,6 +29,8 @@ export class KmsLink {
   #unread = ''
   #listening: ((port: number) => void) | undefined
   #failed: ((error: FatalError) => void) | undefined
+  #startTimer: NodeJS.Timeout | undefined
+  #layers: string[] = []
 
   /** @param storeSocket the one path outside of its folder, where it serves the parent */
   constructor(bundle: string, folder: string, storeSocket: string, tell: (event: Record<string, unknown>) => void) {
@@ -56,20 +58,30 @@ export class KmsLink {
     this.#process.stdout?.setEncoding('utf8').on('data', (text: string) => this.#receive(text))
   }
 
+  get pid(): number {
+    return this.#process.pid as number
+  }
+
   /** Its stdin stays open from here on: its end is how the KMS learns of ours. @returns the port @throws FatalError, with the KMS's code */
   start(settings: KmsSettings): Promise<number> {
     const port = new Promise<number>((resolve, reject) => {
       this.#listening = resolve
       this.#failed = reject
       const silent = () => reject(new FatalError('ERR_KMS_START', `the KMS was silent for ${START_MS} ms`))
-      setTimeout(silent, START_MS).unref()
+      this.#startTimer = setTimeout(silent, START_MS).unref()
       this.exited.then(() => reject(new FatalError('ERR_KMS_START', 'the KMS died while it started')))
-    })
+    }).finally(() => clearTimeout(this.#startTimer))
     this.#process.stdin?.write(`${JSON.stringify(settings)}\n`)
     return port
   }
 
+  /** Names of the layers that bound it (host/kms/confine.ts), as it says; known once it has started. */
+  get layers(): readonly string[] {
+    return this.#layers
+  }
+
   kill(): void {
+    clearTimeout(this.#startTimer)
     this.#process.kill('SIGKILL')
   }
 
@@ -86,12 +98,18 @@ export class KmsLink {
     }
   }
 
-  #understand({ event, port, code, message }: Record<string, unknown>): void {
+  #understand({ event, port, layers, code, message }: Record<string, unknown>): void {
     const told = String(message).slice(0, 2000)
-    if (event === 'listening' && Number.isInteger(port)) this.#listening?.(port as number)
-    else if (event === 'failed' && /^ERR_[A-Z_]{1,40}$/.test(String(code)))
+    if (event === 'listening' && Number.isInteger(port) && isLayers(layers)) {
+      this.#layers = layers
+      this.#listening?.(port as number)
+    } else if (event === 'failed' && /^ERR_[A-Z_]{1,40}$/.test(String(code)))
       this.#failed?.(new FatalError(code as ErrorCode, told))
     else if (event === 'error') this.#tell({ event: 'kms-error', message: told })
     else this.kill()
   }
+}
+
+function isLayers(value: unknown): value is string[] {
+  return Array.isArray(value) && value.length <= 8 && value.every((each) => /^[a-z-]{1,30}$/.test(String(each)))
 }

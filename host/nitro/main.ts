@@ -32,7 +32,7 @@ export type NitroSettings = {
   stepDeadlineMs: number
   /** `storeSocket`: of another KMS for stores than this host's own. */
   kms: { port: number; maxDocumentAge: number | null; storeSocket?: string }
-  /** What keeps the stores, as the parent understands it; LMDB by default. */
+  /** What keeps the stores, as the parent understands it (host/parent/store/settings.ts); LMDB by default. */
   store?: unknown
   /** Where the parent finds modules with native parts. */
   modules: string

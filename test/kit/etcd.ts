@@ -110,10 +110,12 @@ export class EtcdCluster {
     }
   }
 
-  async leader(): Promise<EtcdMember> {
+  /** @param besides one that may believe that it still is */
+  async leader(besides?: EtcdMember): Promise<EtcdMember> {
     const until = Date.now() + START_MS
     for (; Date.now() < until; await wait(100))
       for (const member of this.members) {
+        if (member === besides) continue
         const status = await gateway(member, 'maintenance/status', {}).catch(() => undefined)
         if (status?.leader !== undefined && status.leader === status.header.member_id) return member
       }
@@ -127,9 +129,10 @@ export class EtcdCluster {
 
   /** Cuts a member off from the others, both ways; clients still reach it. */
   cutOff(member: EtcdMember): void {
-    for (const other of this.members)
-      if (other === member) other.relay.cut(() => true)
-      else other.relay.cut((port) => ownsPort(member.pid, port))
+    const rest = this.members.filter((other) => other !== member)
+    member.relay.cut(() => true)
+    // Whose connection it is cannot always be told: then it is cut too, and tried again.
+    for (const { relay } of rest) relay.cut((port) => !rest.some(({ pid }) => ownsPort(pid, port)))
   }
 
   join(): void {
@@ -141,10 +144,17 @@ export class EtcdCluster {
     await member.kill()
     rmSync(member.folder, { recursive: true })
     const other = this.members.find((candidate) => candidate !== member) as EtcdMember
-    const list = await gateway(other, 'cluster/member/list', {})
-    const old = list.members.find(({ name }: { name: string }) => name === member.name)
-    await gateway(other, 'cluster/member/remove', { ID: old.ID })
-    await eventually(() => gateway(other, 'cluster/member/add', { peerURLs: [member.relay.url] }))
+    const list = async (): Promise<{ ID: string; name?: string; peerURLs: string[] }[]> =>
+      (await gateway(other, 'cluster/member/list', {})).members
+    // An answer may get lost while they elect: so the list says whether it is done.
+    await eventually(async () => {
+      const old = (await list()).find(({ name }) => name === member.name)
+      if (old !== undefined) await gateway(other, 'cluster/member/remove', { ID: old.ID })
+    })
+    await eventually(async () => {
+      if (!(await list()).some(({ peerURLs }) => peerURLs.includes(member.relay.url)))
+        await gateway(other, 'cluster/member/add', { peerURLs: [member.relay.url] })
+    })
     member.start(this.#initial(), 'existing', this.#options)
   }
 
@@ -192,7 +202,7 @@ export async function gateway(member: EtcdMember, path: string, body: object, to
   const response = await fetch(`http://127.0.0.1:${member.clientPort}/v3/${path}`, {
     method: 'POST',
     body: JSON.stringify(body),
-    signal: AbortSignal.timeout(2_000),
+    signal: AbortSignal.timeout(5_000),
     ...(token !== undefined && { headers: { authorization: token } }),
   })
   const answer = await response.json()
@@ -259,7 +269,7 @@ function ownsPort(pid: number, port: number): boolean {
   const line = readFileSync('/proc/net/tcp', 'utf8')
     .split('\n')
     .map((text) => text.trim().split(/\s+/))
-    .find((fields) => fields[1]?.endsWith(`:${hex}`))
+    .find((fields) => fields[1]?.endsWith(`:${hex}`) && fields[9] !== '0')
   if (line === undefined) return false
   try {
     return readdirSync(`/proc/${pid}/fd`).some((fd) => {

@@ -32,6 +32,7 @@ type Exports = {
   init?(): number
   tick?(): number
   closed?(request: number): void
+  drained?(request: number): void
 }
 
 type RequestParts = { body?: Uint8Array | string; headers?: Record<string, string>; role?: number; key?: Uint8Array }
@@ -157,6 +158,12 @@ export class WorkloadShell {
 
   tick(): void {
     this.#finish(this.#run(() => this.#exports.tick?.()) ?? 0)
+  }
+
+  /** The client has taken what it had been sent, and there is room again. */
+  drain(response: ShellResponse): void {
+    this.#run(() => this.#exports.drained?.(response.request))
+    this.#finish(0)
   }
 
   /** The client goes. */

@@ -44,7 +44,7 @@ export class KmsUnderTest {
   #trail: AuditTrail
   port = 0
   readonly #options: Options
-  readonly #clients: KMSClient[] = []
+  readonly #clients = new Map<string, KMSClient>()
 
   private constructor(options: Options) {
     this.#options = options
@@ -93,7 +93,7 @@ export class KmsUnderTest {
   }
 
   async stop(): Promise<void> {
-    for (const client of this.#clients) client.destroy()
+    for (const client of this.#clients.values()) client.destroy()
     await this.#server.close()
     this.#trail.close()
     rmSync(this.folder, { recursive: true, force: true })
@@ -109,6 +109,10 @@ export class KmsUnderTest {
 
   /** The SDK as people use it, but for endpoint and credentials. */
   client(principal = USER, maxAttempts = 1): KMSClient {
+    // One a caller: each keeps connections open, of which the KMS has so many and no more.
+    const id = `${this.endpoint} ${principal} ${maxAttempts}`
+    const known = this.#clients.get(id)
+    if (known !== undefined) return known
     const { accessKeyId, secretAccessKey } = this.credential(principal)
     const client = new KMSClient({
       endpoint: this.endpoint,
@@ -116,7 +120,7 @@ export class KmsUnderTest {
       credentials: { accessKeyId, secretAccessKey },
       maxAttempts,
     })
-    this.#clients.push(client)
+    this.#clients.set(id, client)
     return client
   }
 
@@ -162,25 +166,28 @@ export type Attestation = {
   pki?: Pki
 }
 
+/** Whose root signs, and when. */
+export type Attesting = { readonly pki: Pki; readonly nowMs: number }
+
 /** An enclave: an RSA key that never leaves this object, and documents about it. */
 export class TestEnclave {
   readonly privateKey: KeyObject
   readonly spki: Buffer
-  readonly #kms: KmsUnderTest
+  readonly #host: Attesting
   readonly moduleId = `${HOST_ID}-enc018aa8b8e2285d13`
 
-  constructor(kms: KmsUnderTest, modulusLength = 2048) {
-    this.#kms = kms
+  constructor(host: Attesting, modulusLength = 2048) {
+    this.#host = host
     const pair = generateKeyPairSync('rsa', { modulusLength })
     this.privateKey = pair.privateKey
     this.spki = pair.publicKey.export({ format: 'der', type: 'spki' })
   }
 
   async document(facts: Attestation = {}): Promise<Uint8Array> {
-    const leaf = (facts.pki ?? this.#kms.pki).leaf(this.moduleId)
+    const leaf = (facts.pki ?? this.#host.pki).leaf(this.moduleId)
     const payload = documentPayload({
       moduleId: this.moduleId,
-      timestampMs: this.#kms.nowMs - (facts.ageMs ?? 0),
+      timestampMs: this.#host.nowMs - (facts.ageMs ?? 0),
       pcrs: new PcrBank(facts.pcrs ?? IMAGE).locked,
       certificate: leaf.certificate,
       cabundle: leaf.cabundle,

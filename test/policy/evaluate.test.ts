@@ -245,6 +245,31 @@ t.test('wildcards agree with a matcher that tries everything', async (t) => {
   t.ok(matched > 500, `${matched} of 20,000 match`)
 })
 
+t.test('wildcards take no more steps than the product of both lengths, at their worst', async (t) => {
+  let steps = 0
+  const counted = (text: string) =>
+    new Proxy(Object(text), {
+      get: (target, name) => {
+        if (name !== 'length') steps++
+        return Reflect.get(target, name)
+      },
+    }) as string
+  const long = 'a'.repeat(2000)
+  for (const [pattern, text, fits] of [
+    ['*a'.repeat(500), long, true],
+    [`${'*a'.repeat(500)}b`, long, false],
+    [`*${'a'.repeat(999)}b`, long, false],
+    [`${'*?'.repeat(500)}b*`, long, false],
+    [`${'a*'.repeat(500)}b`, long, false],
+    ['*'.repeat(1000), long, true],
+  ] as const) {
+    steps = 0
+    t.equal(matchesPattern(counted(pattern), counted(text)), fits)
+    // Each step of the loop reads a character of either at most three times.
+    t.ok(steps <= 3 * (pattern.length + 1) * (text.length + 1), `${pattern.slice(0, 12)}…: ${steps} reads`)
+  }
+})
+
 t.test('ARNs compare part by part: a star does not reach over a colon', async (t) => {
   const rows: [string, string, boolean | undefined][] = [
     ['arn:aws:iam::*:user/*', 'arn:aws:iam::1:user/a', true],

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { type Finding, impossible, refused, through } from '../attempt.ts'
 import type { Order, Report, Task } from './tasks.ts'
 
-const TIME_MS = 15_000
+const TIME_MS = 60_000
 /** A user with no rights but everybody's; Linux's overflow uid. */
 const NOBODY = 65_534
 

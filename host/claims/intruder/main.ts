@@ -16,8 +16,6 @@ const PTRACE_SEIZE = 0x4206
 const EFAULT = 14
 const INSPECTOR_PORT = 9229
 const LOOK_BYTES = 64
-/** An inspector opens within this time, also on a busy machine. */
-const INSPECTOR_TRIES = 40
 const INSPECTOR_PACE_MS = 100
 
 async function main(): Promise<Report> {
@@ -87,7 +85,7 @@ async function perform(task: Task): Promise<Answer> {
     }
     case 'inspector': {
       process.kill(task.pid, 'SIGUSR1')
-      for (let tries = 0; tries < INSPECTOR_TRIES; tries++) {
+      for (let waited = 0; waited < task.waitMs; waited += INSPECTOR_PACE_MS) {
         await wait(INSPECTOR_PACE_MS)
         if ((await connects({ port: INSPECTOR_PORT, host: '127.0.0.1' })).done)
           return { done: true, saw: `an inspector listens on port ${INSPECTOR_PORT}` }

@@ -8,7 +8,7 @@ export type Task =
   | { kind: 'read-memory'; pid: number }
   | { kind: 'attach'; pid: number }
   | { kind: 'steal-descriptor'; pid: number; fd: number }
-  | { kind: 'inspector'; pid: number }
+  | { kind: 'inspector'; pid: number; waitMs: number }
   | { kind: 'connect'; path: string }
   | { kind: 'list'; path: string }
   | { kind: 'write'; path: string }

@@ -9,16 +9,17 @@ import type { Task } from '../intruder/tasks.ts'
 import type { HostProcess } from '../processes.ts'
 import { SIGNERS, type Target } from '../target.ts'
 
-const DEEDS: [what: string, task: (pid: number) => Task][] = [
+const DEEDS: [what: string, task: (pid: number, waitMs: number) => Task][] = [
   ['open its memory, /proc/PID/mem', (pid) => ({ kind: 'open', path: `/proc/${pid}/mem` })],
   ['read its memory map', (pid) => ({ kind: 'read', path: `/proc/${pid}/maps` })],
   ['read its environment', (pid) => ({ kind: 'read', path: `/proc/${pid}/environ` })],
   ['read its auxiliary vector', (pid) => ({ kind: 'read', path: `/proc/${pid}/auxv` })],
   ['list its descriptors', (pid) => ({ kind: 'list', path: `/proc/${pid}/fd` })],
-  ['attach a debugger', (pid) => ({ kind: 'attach', pid })],
   ['copy its memory by process_vm_readv', (pid) => ({ kind: 'read-memory', pid })],
   ['take a descriptor of its by pidfd_getfd', (pid) => ({ kind: 'steal-descriptor', pid, fd: 1 })],
-  ['open its inspector by SIGUSR1', (pid) => ({ kind: 'inspector', pid })],
+  ['open its inspector by SIGUSR1', (pid, waitMs) => ({ kind: 'inspector', pid, waitMs })],
+  // The last: a process with a debugger handles no signal any more
+  ['attach a debugger', (pid) => ({ kind: 'attach', pid })],
 ]
 
 /** Verbs of systems that have such a thing. */
@@ -26,6 +27,9 @@ const INVENTED = ['exec', 'shell', 'attach', 'console', 'debug', 'read-memory', 
 const DOORS = ['/exec', '/shell', '/console', '/attach', '/debug', '/ssh']
 const INSPECTOR_PATHS = ['/json', '/json/list', '/json/version', '/debug/pprof', '/metrics/heap']
 const START_MS = 5000
+/** An inspector that opens is seen at once; on a busy machine the twin shows how late it may be. */
+const WAIT_MS = 3000
+const TWIN_WAIT_MS = 20_000
 
 export const interactiveAccess: Claim = {
   number: 1,
@@ -48,7 +52,7 @@ function debuggers(processes: HostProcess[]): Attempt[] {
     const deeds = once(() =>
       intrudeAll(
         intruder,
-        DEEDS.map(([, task]) => task(pid)),
+        DEEDS.map(([, task]) => task(pid, WAIT_MS)),
       ),
     )
     if (!twins.has(intruder)) twins.set(intruder, twinsOf(intruder))
@@ -61,7 +65,7 @@ function debuggers(processes: HostProcess[]): Attempt[] {
 }
 
 function twinsOf(uid: number): Twin[] {
-  const deeds = once(() => onVictim(uid, (pid) => DEEDS.map(([, task]) => task(pid))))
+  const deeds = once(() => onVictim(uid, (pid) => DEEDS.map(([, task]) => task(pid, TWIN_WAIT_MS))))
   return DEEDS.map(([what], index) => ({
     what: `${what}, of an unlocked process of user ${uid}`,
     run: async () => (await deeds())[index] as Finding,

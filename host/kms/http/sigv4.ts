@@ -2,7 +2,7 @@
  * AWS Signature Version 4, both ends of it: who signed a request, and that not a byte of what was signed has changed. Header form only;
  * the KMS knows no presigned URLs. As at AWS, a signature can be played again within its five minutes by whoever saw the request.
  */
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
+import { createHash, createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto'
 import { Fault } from '../fault.ts'
 import type { Credential } from './credentials.ts'
 
@@ -134,10 +134,25 @@ function signatureOf(
   const canonical = ['POST', '/', '', canonicalHeaders, claim.signedHeaders.join(';'), bodyDigest].join('\n')
   const scope = [claim.date, claim.region, SERVICE, TERMINATOR].join('/')
   const toSign = [ALGORITHM, claim.time, scope, createHash('sha256').update(canonical).digest('hex')].join('\n')
+  return createHmac('sha256', signingKey(secret, claim.date, claim.region))
+    .update(toSign)
+    .digest()
+}
+
+/** By secret; of one day and region each, the last that were asked for. As secret as what it is made of. */
+const signingKeys = new Map<string, { date: string; region: string; key: KeyObject }>()
+/** Secrets come from the credentials file, which has a limit of its own; callers' tests have more. */
+const MAX_SIGNING_KEYS = 1000
+
+function signingKey(secret: string, date: string, region: string): KeyObject {
+  const known = signingKeys.get(secret)
+  if (known?.date === date && known.region === region) return known.key
   let key: Uint8Array = Buffer.from(`AWS4${secret}`)
-  for (const part of [claim.date, claim.region, SERVICE, TERMINATOR])
-    key = createHmac('sha256', key).update(part).digest()
-  return createHmac('sha256', key).update(toSign).digest()
+  for (const part of [date, region, SERVICE, TERMINATOR]) key = createHmac('sha256', key).update(part).digest()
+  if (signingKeys.size >= MAX_SIGNING_KEYS) signingKeys.clear()
+  const made = createSecretKey(key)
+  signingKeys.set(secret, { date, region, key: made })
+  return made
 }
 
 function checkTime(time: string, date: string, nowMs: number): void {

@@ -4,12 +4,13 @@
  */
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { writeDurably } from '../../disk/durable.ts'
 import { FatalError } from '../../errors.ts'
 import { decodeCbor, encodeCbor } from '../../wire/cbor.ts'
 import { Fault } from '../fault.ts'
 import { MAX_KEYS } from '../limits.ts'
 import { type Policy, parsePolicy } from '../policy/index.ts'
-import { eraseDurably, eraseUnfinished, UNFINISHED, writeDurably } from './durable.ts'
+import { eraseDurably, eraseUnfinished, type KeyDisk, keyDisk, UNFINISHED } from './key-disk.ts'
 import { decodeRecord, encodeRecord, type KeyRecord } from './record.ts'
 import { RootKey } from './root-key.ts'
 
@@ -25,20 +26,22 @@ export class KeyStore {
   readonly #folder: string
   readonly #account: string
   readonly #root: RootKey
+  readonly #disk: KeyDisk
   readonly #keys = new Map<string, Key>()
   #aliases = new Map<string, Alias>()
 
   /** @param folder of the KMS alone, mode 0700 @throws FatalError ERR_KMS_ROOT_KEY, ERR_KMS_KEY_FILE, ERR_KMS_KEY_FORMAT */
-  constructor(folder: string, account: string) {
+  constructor(folder: string, account: string, on: KeyDisk = keyDisk) {
+    this.#disk = on
     this.#folder = join(folder, 'keys')
     this.#account = account
     mkdirSync(this.#folder, { recursive: true, mode: 0o700 })
     const files = readdirSync(this.#folder).filter((name) => {
       if (!name.endsWith(UNFINISHED)) return true
-      eraseUnfinished(join(this.#folder, name))
+      eraseUnfinished(join(this.#folder, name), on)
       return false
     })
-    this.#root = RootKey.open(join(folder, 'root.key'), files.length === 0)
+    this.#root = RootKey.open(join(folder, 'root.key'), files.length === 0, on)
     for (const file of files) {
       const keyId = KEY_FILE.exec(file)?.[1]
       if (keyId !== undefined) this.#load(keyId)
@@ -57,7 +60,7 @@ export class KeyStore {
 
   /** By name, ascending. */
   get aliases(): Alias[] {
-    return [...this.#aliases.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
+    return [...this.#aliases.values()].sort(byName)
   }
 
   alias(name: string): Alias | undefined {
@@ -65,7 +68,7 @@ export class KeyStore {
   }
 
   aliasesOf(keyId: string): Alias[] {
-    return this.aliases.filter((alias) => alias.keyId === keyId)
+    return [...this.#aliases.values()].filter((alias) => alias.keyId === keyId).sort(byName)
   }
 
   /** @throws Fault LimitExceededException */
@@ -90,12 +93,12 @@ export class KeyStore {
     this.#putAliases(aliases)
   }
 
-  /** For good: material, file, and the aliases that led to it. */
+  /** For good: material, file, and the aliases that led to it. Where it failed half-way, it goes on from there. */
   erase(key: Key): void {
     const kept = [...this.#aliases].filter(([, alias]) => alias.keyId !== key.keyId)
     if (kept.length < this.#aliases.size) this.#putAliases(new Map(kept))
     // CRASH: the key is there without aliases, and its time is over: the next tick erases it.
-    eraseDurably(this.#path(key.keyId))
+    eraseDurably(this.#path(key.keyId), this.#disk)
     this.#keys.delete(key.keyId)
     for (const material of key.materials) material.secret.fill(0)
   }
@@ -103,7 +106,7 @@ export class KeyStore {
   #put(record: KeyRecord): Key {
     const key = { ...record, parsedPolicy: parsePolicy(record.policy, this.#account) }
     const plaintext = encodeRecord(record)
-    writeDurably(this.#path(record.keyId), this.#root.seal(`key ${record.keyId}`, plaintext))
+    writeDurably(this.#path(record.keyId), this.#root.seal(`key ${record.keyId}`, plaintext), this.#disk)
     plaintext.fill(0)
     this.#keys.set(record.keyId, key)
     return key
@@ -116,7 +119,7 @@ export class KeyStore {
       createdMs,
       updatedMs,
     ])
-    writeDurably(join(this.#folder, ALIASES), this.#root.seal(ALIASES, encodeCbor(rows)))
+    writeDurably(join(this.#folder, ALIASES), this.#root.seal(ALIASES, encodeCbor(rows)), this.#disk)
     this.#aliases = aliases
   }
 
@@ -148,4 +151,8 @@ export class KeyStore {
   #path(keyId: string): string {
     return join(this.#folder, `${keyId}.key`)
   }
+}
+
+function byName(a: Alias, b: Alias): number {
+  return a.name < b.name ? -1 : 1
 }

@@ -5,8 +5,8 @@
  */
 import { createCipheriv, createDecipheriv, createSecretKey, hkdfSync, type KeyObject, randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, statSync } from 'node:fs'
+import { type Disk, disk, writeDurably } from '../../disk/durable.ts'
 import { FatalError } from '../../errors.ts'
-import { writeDurably } from './durable.ts'
 
 const KEY_BYTES = 32
 const MAGIC = Buffer.from('wckms\x01')
@@ -25,14 +25,14 @@ export class RootKey {
    * @param mayMake whether there is nothing yet that another root key sealed
    * @throws FatalError ERR_KMS_ROOT_KEY
    */
-  static open(path: string, mayMake: boolean): RootKey {
+  static open(path: string, mayMake: boolean, on: Disk = disk): RootKey {
     if (!existsSync(path)) {
       if (!mayMake)
         throw new FatalError(
           'ERR_KMS_ROOT_KEY',
           `${path} is missing, and keys are there that only it opens: restore it`,
         )
-      writeDurably(path, randomBytes(KEY_BYTES))
+      writeDurably(path, randomBytes(KEY_BYTES), on)
     }
     const mode = statSync(path).mode & 0o777
     if ((mode & 0o077) !== 0)

@@ -59,8 +59,9 @@ function reEncrypt(call: Call): Output {
   const blob = call.input.blob('CiphertextBlob', { min: 1, max: MAX_CIPHERTEXT })
   const source = keyOfBlob(call, blob, from, 'SourceKeyId')
   const destination = call.key('DestinationKeyId')
-  call.authorize(source, conditions(from), 'ReEncryptFrom')
-  call.authorize(destination, conditions(to), 'ReEncryptTo')
+  const same = { 'kms:ReEncryptOnSameKey': [String(source.keyId === destination.keyId)] }
+  call.authorize(source, { ...conditions(from), ...same }, 'ReEncryptFrom')
+  call.authorize(destination, { ...conditions(to), ...same }, 'ReEncryptTo')
   requireFit(call, source, from)
   requireFit(call, destination, to)
   call.endDryRun()

@@ -41,7 +41,7 @@ function updateKeyDescription(call: Call): undefined {
 function scheduleKeyDeletion(call: Call): Output {
   const key = call.key('KeyId', 'id-or-arn')
   const days = call.input.optionalInteger('PendingWindowInDays', DELETION_DAYS) ?? DELETION_DAYS.standard
-  call.authorize(key)
+  call.authorize(key, { 'kms:ScheduleKeyDeletionPendingWindowInDays': [String(days)] })
   call.requireKept(key)
   const deletionMs = call.nowMs + days * DAY_MS
   // A key that comes back is disabled, as AWS's is: somebody says again that it is to be used.

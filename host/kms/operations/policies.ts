@@ -29,7 +29,7 @@ export function checkPolicy(call: Call, record: KeyRecord, text: string): void {
   }
   if (call.input.flag('BypassPolicyLockoutSafetyCheck')) return
   const key: Key = { ...record, parsedPolicy: policy }
-  if (!call.wouldAllow(key, policy, 'kms:PutKeyPolicy'))
+  if (!call.wouldAllow(key, policy, 'kms:PutKeyPolicy', { 'kms:BypassPolicyLockoutSafetyCheck': ['false'] }))
     throw new Fault(
       'MalformedPolicyDocumentException',
       `The new key policy will not allow you to update the key policy in the future: it does not let ${call.caller.principal} call kms:PutKeyPolicy.`,
@@ -39,8 +39,9 @@ export function checkPolicy(call: Call, record: KeyRecord, text: string): void {
 function putKeyPolicy(call: Call): undefined {
   const key = call.key('KeyId', 'id-or-arn')
   readName(call)
-  call.authorize(key)
   const policy = readPolicy(call)
+  const bypass = call.input.flag('BypassPolicyLockoutSafetyCheck')
+  call.authorize(key, { 'kms:BypassPolicyLockoutSafetyCheck': [String(bypass)] })
   checkPolicy(call, key, policy)
   call.store.change(key, { policy })
 }

@@ -1,5 +1,5 @@
 /** Rotation: new material seals from now on, old material opens what it sealed. Symmetric keys alone have it, as at AWS. */
-import type { Call } from '../call.ts'
+import type { Call, Conditions } from '../call.ts'
 import { Fault } from '../fault.ts'
 import { materialOf } from '../keys/key-maker.ts'
 import type { Key } from '../keys/key-store.ts'
@@ -20,8 +20,8 @@ export function nextRotationMs({ rotation, materials }: Pick<KeyRecord, 'rotatio
 }
 
 function enableKeyRotation(call: Call): undefined {
-  const key = rotatable(call)
   const days = call.input.optionalInteger('RotationPeriodInDays', ROTATION_DAYS)
+  const key = rotatable(call, days === undefined ? {} : { 'kms:RotationPeriodInDays': [String(days)] })
   call.requireUsable(key)
   const periodDays = days ?? key.rotation?.periodDays ?? ROTATION_DAYS.standard
   call.store.change(key, { rotation: { periodDays, sinceMs: call.nowMs } })
@@ -74,9 +74,9 @@ function listKeyRotations(call: Call): Output {
   return { Rotations: rotations, ...rest }
 }
 
-function rotatable(call: Call): Key {
+function rotatable(call: Call, conditions: Conditions = {}): Key {
   const key = call.key('KeyId', 'id-or-arn')
-  call.authorize(key)
+  call.authorize(key, conditions)
   if (key.spec !== 'SYMMETRIC_DEFAULT')
     throw new Fault(
       'UnsupportedOperationException',

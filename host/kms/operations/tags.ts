@@ -1,5 +1,5 @@
 /** TagResource, UntagResource, ListResourceTags. */
-import type { Call } from '../call.ts'
+import { type Call, tagConditions } from '../call.ts'
 import { Fault } from '../fault.ts'
 import { MAX_TAG_KEY, MAX_TAG_VALUE, MAX_TAGS, SMALL_PAGE } from '../limits.ts'
 import { type Output, page } from '../metadata.ts'
@@ -27,18 +27,19 @@ export function readTags(call: Call, present: Tag[]): Tag[] {
 
 function tagResource(call: Call): undefined {
   const key = call.key('KeyId', 'id-or-arn')
-  call.authorize(key)
-  call.requireKept(key)
   if (!call.input.has('Tags')) throw new Fault('ValidationException', 'Tags must not be null')
+  const added = readTags(call, [])
+  call.authorize(key, { ...tagConditions('aws:RequestTag/', added), 'aws:TagKeys': added.map((tag) => tag.key) })
+  call.requireKept(key)
   call.store.change(key, { tags: readTags(call, key.tags) })
 }
 
 function untagResource(call: Call): undefined {
   const key = call.key('KeyId', 'id-or-arn')
-  call.authorize(key)
-  call.requireKept(key)
   const gone = call.input.textList('TagKeys', MAX_TAGS, { min: 1, max: MAX_TAG_KEY })
   if (gone === undefined) throw new Fault('ValidationException', 'TagKeys must not be null')
+  call.authorize(key, { 'aws:TagKeys': gone })
+  call.requireKept(key)
   call.store.change(key, { tags: key.tags.filter((tag) => !gone.includes(tag.key)) })
 }
 

@@ -3,14 +3,23 @@
  * whoever uses one is told.
  */
 
-const KEYS = new Set([
+/** The `kms:` ones of AWS's that are not here belong to grants, imports, other regions and calls by services, which are not here either. */
+export const CONDITION_KEYS: ReadonlySet<string> = new Set([
   'aws:currenttime',
   'aws:epochtime',
   'aws:principalaccount',
   'aws:principalarn',
+  'aws:principaltype',
+  'aws:requestedregion',
   'aws:securetransport',
   'aws:sourceip',
+  'aws:tagkeys',
+  'aws:useragent',
+  'aws:username',
+  'kms:bypasspolicylockoutsafetycheck',
   'kms:calleraccount',
+  'kms:customermasterkeyspec',
+  'kms:customermasterkeyusage',
   'kms:datakeypairspec',
   'kms:encryptionalgorithm',
   'kms:encryptioncontextkeys',
@@ -20,17 +29,25 @@ const KEYS = new Set([
   'kms:keyusage',
   'kms:macalgorithm',
   'kms:messagetype',
+  'kms:multiregion',
+  'kms:reencryptonsamekey',
   'kms:requestalias',
   'kms:resourcealiases',
+  'kms:rotationperiodindays',
+  'kms:schedulekeydeletionpendingwindowindays',
   'kms:signingalgorithm',
 ])
 const ENCRYPTION_CONTEXT = 'kms:encryptioncontext:'
+/** Each with a name behind it. */
+const NAMED = [ENCRYPTION_CONTEXT, 'aws:requesttag/', 'aws:resourcetag/']
 /** PCR0..31; there is no key kms:RecipientAttestation by itself. */
 const ATTESTATION = /^kms:recipientattestation:(?:imagesha384|pcr(?:[0-9]|[12][0-9]|3[01]))$/
 
 export function isSupportedKey(name: string): boolean {
   const key = name.toLowerCase()
-  return KEYS.has(key) || ATTESTATION.test(key) || (key.startsWith(ENCRYPTION_CONTEXT) && key !== ENCRYPTION_CONTEXT)
+  return (
+    CONDITION_KEYS.has(key) || ATTESTATION.test(key) || NAMED.some((prefix) => key.startsWith(prefix) && key !== prefix)
+  )
 }
 
 /** A key that only a request with a verified attestation document carries. */
@@ -55,10 +72,13 @@ export function requestContext(given: Record<string, string[]>, principal: strin
   const derive = (key: string, values: string[]) => {
     if (!context.has(key)) context.set(key, values)
   }
-  const account = principal.split(':')[4] ?? ''
+  const [, , , , account = '', resource = ''] = principal.split(':')
   derive('aws:principalarn', [principal])
   derive('aws:principalaccount', [account])
   derive('kms:calleraccount', [account])
+  derive('aws:principaltype', [principalType(resource)])
+  // A session has no user's name, and root none at all.
+  if (resource.startsWith('user/')) derive('aws:username', [resource.slice(resource.lastIndexOf('/') + 1)])
   derive('aws:currenttime', [new Date(nowMs).toISOString()])
   derive('aws:epochtime', [String(Math.floor(nowMs / 1000))])
   derive(
@@ -73,4 +93,10 @@ export function requestContext(given: Record<string, string[]>, principal: strin
     derive('kms:recipientattestation:imagesha384', image)
   }
   return context
+}
+
+/** aws:PrincipalType has three values for those who sign requests here. */
+function principalType(resource: string): string {
+  if (resource === 'root') return 'Account'
+  return resource.startsWith('user/') ? 'User' : 'AssumedRole'
 }

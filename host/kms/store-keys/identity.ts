@@ -2,7 +2,7 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { writeDurably } from '../keys/durable.ts'
+import { writeDurably } from '../../disk/durable.ts'
 import { RootKey } from '../keys/root-key.ts'
 import { openSealed, sealFile } from './disk.ts'
 

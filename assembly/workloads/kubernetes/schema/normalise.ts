@@ -2,7 +2,7 @@
 // in the type's order. Two objects are the same if and only if their normal forms are the same bytes.
 import { Span } from '../../../sdk/span'
 import { TextWriter } from '../../../sdk/text-writer'
-import { allocateNode } from '../json/arena'
+import { allocateNode, arenaIsFull } from '../json/arena'
 import { FLAG_ESCAPE, JsonNode, newNode, newString, newText, TYPE_ARRAY, TYPE_FALSE, TYPE_NULL, TYPE_NUMBER, TYPE_OBJECT, TYPE_STRING, TYPE_TRUE } from '../json/node'
 import { sortMembers } from '../json/tree'
 import { badAt, decodeBase64 } from '../object/base64'
@@ -120,6 +120,11 @@ function messages(node: JsonNode, field: Field): i32 {
     enterIndex(index++)
     if (item.type == TYPE_NULL) item.type = TYPE_OBJECT // Go's zero value
     if (item.type != TYPE_OBJECT) return wrongField(item, field.messageName)
+    // Each gets the members that are always there
+    if (arenaIsFull()) {
+      problem = 'the object is too large'
+      return WRONG
+    }
     if (!normaliseMessage(item, <Message>field.message)) return WRONG
     leave()
     item = item.next
