@@ -82,10 +82,10 @@ async function readsAndWrites(target: LoadTarget): Promise<void> {
   const get = requestBytes(target, 'GET', `${path}/s-0000007`)
   const ready = requestBytes(target, 'GET', '/readyz')
   const list = requestBytes(target, 'GET', `${path}?limit=${LISTED}`)
-  // Each writes objects of its own, as writers that do not wait for one another.
+  // Another object each time, and another value than it has: a write of the same would be none.
   const put = () => {
     const name = `s-${String(turn++ % LISTED).padStart(7, '0')}`
-    return requestBytes(target, 'PUT', `${path}/${name}`, secret(name, turn))
+    return requestBytes(target, 'PUT', `${path}/${name}`, secret(name, turn + 7))
   }
   for (const connections of CONNECTIONS)
     for (const [what, status, make] of [
