@@ -113,7 +113,9 @@ t.test('empties a namespace of all that is not held, however much is', async (t)
   at.tick(8)
   const { items } = at.ask('GET', `${NAMESPACES}/n/configmaps`).json
   t.equal(items.length, 150)
-  t.ok(items.every((item: { metadata: { deletionTimestamp?: string } }) => item.metadata.deletionTimestamp !== undefined))
+  t.ok(
+    items.every((item: { metadata: { deletionTimestamp?: string } }) => item.metadata.deletionTimestamp !== undefined),
+  )
   t.equal(at.ask('GET', `${NAMESPACES}/n`).status, 200)
 })
 
