@@ -230,6 +230,32 @@ t.test('a failed commit is read back: the old head is answered as not written', 
   t.same(held.responses.get(held.ask({ get: ['a'] }))?.body, '["2"]')
 })
 
+t.test('settled tells a workload what is known of its writes: pending, durable, or lost', async (t) => {
+  const held = new Held()
+  const { exports } = held.under
+  const settled = () => {
+    t.equal(exports.callSettled(), 16)
+    const words = Buffer.from(exports.memory.buffer, exports.result() >>> 0, 16)
+    return [words.readBigUInt64LE(0), words.readBigUInt64LE(8)]
+  }
+  const [before = 0n] = settled()
+  held.ask({ put: [['a', '1']] })
+  t.same(settled(), [before, 0n], 'on its way')
+  held.commit()
+  t.same(settled(), [before, 0n], 'durable at the parent alone')
+  held.register()
+  t.same(settled(), [before + 1n, 0n])
+  held.ask({ put: [['a', '2']] })
+  held.commit(FAILED, false)
+  t.same(settled(), [before + 1n, 0n], 'nobody knows yet')
+  held.head()
+  t.same(settled(), [before + 2n, before + 2n], 'lost')
+  held.ask({ put: [['a', '3']] })
+  held.commit()
+  held.register()
+  t.same(settled(), [before + 3n, before + 2n], 'and what was lost is remembered')
+})
+
 t.test('failed and yet persisted, or never answered: the new head is found, and acknowledged', async (t) => {
   for (const answer of [FAILED, null]) {
     const held = new Held()
