@@ -111,7 +111,10 @@ export function stream(request: u32, data: usize, length: usize, end: bool): i32
   if (open.forKernel || open.endClaimed) return STATUS_CLOSED
   if (!open.headClaimed) return blame(FAULT_BAD_CALL)
   if (length > <usize>MAX_STREAM_BUFFER) return STATUS_TOO_LARGE
-  if (!open.hasRoom(length)) return STATUS_AGAIN
+  if (!open.hasRoom(length)) {
+    open.wantsRoom = true
+    return STATUS_AGAIN
+  }
   open.endClaimed = end
   if (space.hasWrites || open.holds > 0) return hold(open, 0, 0, 0, data, length, end)
   sent = true

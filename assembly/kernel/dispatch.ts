@@ -15,6 +15,9 @@ let lastGiven: u32 = 0
 let gone: Array<u32> = []
 let goneFrom = 0
 
+/** Handles of streams that have room again. */
+let drained: Array<u32> = []
+
 /** Requests that would write what another is writing, oldest first: they run again when that is over. */
 let parked: Array<Stream> = []
 
@@ -87,6 +90,16 @@ export function nextGone(): u32 {
     goneFrom = 0
   }
   return 0
+}
+
+/** Its reader has taken what was in the way of more. */
+export function tellDrained(stream: Stream): void {
+  if (stream.request != 0 && !stream.forKernel && requests.has(stream.request)) drained.push(stream.request)
+}
+
+/** @returns 0 when there is none */
+export function nextDrained(): u32 {
+  return drained.length == 0 ? 0 : drained.shift()
 }
 
 export function wasGiven(handle: u32): bool {

@@ -17,7 +17,7 @@ import { beginBoot, bootAnswer } from './boot'
 import * as calls from './calls'
 import { advance, learnTime, now, timeOfDay } from './clock'
 import { collectWhenDue, countObjects } from './collection'
-import { nextGone, park, requests, takeRequest } from './dispatch'
+import { nextDrained, nextGone, park, requests, takeRequest } from './dispatch'
 import { receiveEvidenceRequest, sendEvidence } from './evidence'
 import { expireSessions } from './expiry'
 import { blamed, fault, kind, outcome } from './faults'
@@ -40,6 +40,7 @@ const NOTICE_NONE: u32 = 0
 const NOTICE_CLOSED: u32 = 1
 const NOTICE_ATTESTED: u32 = 2
 const NOTICE_TICK: u32 = 3
+const NOTICE_DRAINED: u32 = 4
 
 const inputs = new Writer(65536)
 const scratchpad = new Writer(65536)
@@ -233,6 +234,8 @@ function findNotice(): u32 {
   notice = null
   noticeHandle = nextGone()
   if (noticeHandle != 0) return NOTICE_CLOSED
+  noticeHandle = nextDrained()
+  if (noticeHandle != 0) return NOTICE_DRAINED
   if (attested.length > 0) {
     const next = attested.shift()
     notice = next

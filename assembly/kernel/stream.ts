@@ -4,7 +4,7 @@ import { KIND_DATA, KIND_END, KIND_HEAD } from '../abi/channel'
 import { MAX_BUFFERED_BYTES, MAX_DATA_BYTES, MAX_STREAM_BUFFER, STREAM_WINDOW } from '../abi/limits'
 import { Writer } from '../codec/writer'
 import { copy } from '../mem/bytes'
-import { dropRequest, tellGone } from './dispatch'
+import { dropRequest, tellDrained, tellGone } from './dispatch'
 import { sendFrame } from './frames'
 import { BODY_LENGTH_AT, REQUEST_HEADER_BYTES } from './heads'
 import { Session } from './session'
@@ -32,6 +32,8 @@ export class Stream {
   ended: bool = false
   /** Answers that are held until a commit, and their bytes. */
   holds: i32 = 0
+  /** The workload was told that there is no room, and is to hear when there is. */
+  wantsRoom: bool = false
   private reserved: usize = 0
   receiveCredit: i32 = STREAM_WINDOW
   private sendCredit: i32 = STREAM_WINDOW
@@ -123,7 +125,7 @@ export class Stream {
   grant(credit: u32): void {
     this.sendCredit = <i32>min<i64>(<i64>this.sendCredit + credit, i32.MAX_VALUE)
     const held = this.held
-    if (!held) return
+    if (!held) return this.tellRoom()
     this.heldFrom += this.sendNow(held.at + this.heldFrom, this.waiting(), this.endHeld)
     if (this.waiting() == 0) this.releaseHeld()
     else if (this.heldFrom > held.length / 2) {
@@ -134,6 +136,14 @@ export class Stream {
       this.heldFrom = 0
     }
     this.count()
+    this.tellRoom()
+  }
+
+  // Once for each refusal, when half of what may wait has gone.
+  private tellRoom(): void {
+    if (!this.wantsRoom || this.waiting() > <usize>MAX_STREAM_BUFFER / 2) return
+    this.wantsRoom = false
+    tellDrained(this)
   }
 
   /** Gives back what it holds; the stream is over. */

@@ -43,7 +43,11 @@ program
   .option('--port <port>', 'port of the gateway, 0 for any', '7443')
   .option('--proxy-port <port>', 'port of the proxy, 0 for any', '7444')
   .option('--kms-port <port>', 'port of the KMS, 0 for any', '7445')
-  .option('--kms-document-age <seconds>', 'how old evidence for the KMS may be, or leaf: as its certificate', '300')
+  .option(
+    '--kms-document-age <seconds>',
+    'how old evidence for the KMS may be (AWS documents no value), or leaf: as its certificate',
+    '300',
+  )
   .option('--workload <name>', 'what to launch: kubernetes, keyvalue, echo or hello', 'keyvalue')
   .option('--store <where>', STORE_HELP, 'lmdb')
   .option('--plain', 'http instead of https at the proxy')
@@ -69,7 +73,11 @@ program
   .option(...DATA)
   .option('--port <port>', 'port of the gateway, 0 for any', '7443')
   .option('--kms-port <port>', 'port of the KMS, 0 for any', '7445')
-  .option('--kms-document-age <seconds>', 'how old evidence for the KMS may be, or leaf: as its certificate', '300')
+  .option(
+    '--kms-document-age <seconds>',
+    'how old evidence for the KMS may be (AWS documents no value), or leaf: as its certificate',
+    '300',
+  )
   .option('--store <where>', STORE_HELP, 'lmdb')
   .option('--development', 'make development identities and a genesis where there are none')
   .option('--json', 'one JSON object a line on stdout')

@@ -27,6 +27,7 @@ const READ_BYTES = 2 * MAX_RELAY_PAYLOAD
 const NOTICE_CLOSED = 1
 const NOTICE_ATTESTED = 2
 const NOTICE_TICK = 3
+const NOTICE_DRAINED = 4
 const COUNTERS = 6
 
 // Monotone; its start says nothing.
@@ -106,6 +107,7 @@ function dispatch(kernel: Kernel, workload: Workload | undefined): void {
     let status = 0
     if (notice === NOTICE_CLOSED) workload.closed(exports.noticeId())
     else if (notice === NOTICE_ATTESTED) workload.attested(exports.noticeId())
+    else if (notice === NOTICE_DRAINED) workload.drained(exports.noticeId())
     else if (notice === NOTICE_TICK) status = workload.tick()
     kernel.check(exports.noticeDone(status))
   }

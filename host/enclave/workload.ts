@@ -23,6 +23,7 @@ type WorkloadExports = {
   init?(): number
   tick?(): number
   closed?(request: number): void
+  drained?(request: number): void
   attested?(ticket: number, pointer: number, length: number): void
 }
 
@@ -59,6 +60,10 @@ export class Workload {
 
   closed(request: number): void {
     this.#enter(() => this.#exports.closed?.(request))
+  }
+
+  drained(request: number): void {
+    this.#enter(() => this.#exports.drained?.(request))
   }
 
   attested(ticket: number): void {

@@ -57,6 +57,10 @@ lines.once('line', (line) => {
 })
 
 async function start(settings: KmsSettings): Promise<void> {
+  // Before the rest: it is the one path outside of the folder, and from here on there is none. Whoever dials waits for the keys.
+  const stores = Promise.withResolvers<StoreKeys>()
+  if (settings.stores !== null)
+    await listenForStoreKeys(settings.stores.socket, async (message) => (await stores.promise).handle(message), fail)
   const layers = confine(settings.folder)
   const credentialsFile = join(settings.folder, 'credentials')
   if (!existsSync(credentialsFile))
@@ -82,17 +86,17 @@ async function start(settings: KmsSettings): Promise<void> {
   const tick = () => void kms.tick().catch(fail)
   tick()
   setInterval(tick, TICK_MS)
-  if (settings.stores !== null) await serveStores(settings, settings.stores, now)
+  if (settings.stores !== null) stores.resolve(await openStores(settings, settings.stores, now))
   const port = await new KmsServer(kms, credentials).listen(settings.address, settings.port)
   tell({ event: 'listening', port, layers })
 }
 
 /** @throws FatalError ERR_KMS_IDENTITY, ERR_KMS_FILE */
-async function serveStores(
+async function openStores(
   settings: KmsSettings,
-  { key, genesisDigest, socket }: NonNullable<KmsSettings['stores']>,
+  { key, genesisDigest }: NonNullable<KmsSettings['stores']>,
   now: () => number,
-): Promise<void> {
+): Promise<StoreKeys> {
   // The key store has been opened: the root key is there.
   const { folder, rootKey } = storeKeysPlace(settings.folder, RootKey.open(join(settings.folder, 'root.key'), false))
   const { clock } = settings
@@ -106,5 +110,5 @@ async function serveStores(
   })
   if (keys.publicKey !== key)
     throw new FatalError('ERR_KMS_IDENTITY', `the key in ${folder} is ${keys.publicKey}, genesis names ${key}`)
-  await listenForStoreKeys(socket, (message) => keys.handle(message), fail)
+  return keys
 }

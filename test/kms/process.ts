@@ -38,8 +38,9 @@ export class KmsProcess {
 
   /** Also again, after an end. */
   async start(): Promise<void> {
-    const tell = (event: Record<string, unknown>) => this.errors.push(JSON.stringify(event))
-    this.#link = new KmsLink(resolve('dist/kms.mjs'), this.folder, join(this.folder, 'stores.sock'), tell)
+    this.#link = new KmsLink(resolve('dist/kms.mjs'), this.folder, join(this.folder, 'stores.sock'), (event) =>
+      this.errors.push(JSON.stringify(event)),
+    )
     this.port = await this.#link.start({
       folder: this.folder,
       address: '127.0.0.1',

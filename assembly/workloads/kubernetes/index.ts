@@ -1,12 +1,12 @@
 // A Kubernetes API server for Namespaces, ConfigMaps, Secrets, ServiceAccounts, Events and Leases, as kubectl and client libraries ask it:
 // https://kubernetes.io/docs/reference/using-api/api-concepts. Who asks is who opened the channel: no header decides it.
-import { STATUS_AGAIN, STATUS_OK } from '../../abi/status'
+import { STATUS_AGAIN, STATUS_OK, STATUS_TOO_LARGE } from '../../abi/status'
 import { random, time } from '../../sdk/calls'
 import { collect } from '../../sdk/entry'
 import { Request } from '../../sdk/request'
 import { outcome } from '../../sdk/response'
 import './schema/kinds'
-import { clearFailure, fail } from './http/failure'
+import { clearFailure, fail, failTooMany } from './http/failure'
 import { clearIssues } from './http/issues'
 import { body, clearWarnings, sendFailure } from './http/response'
 import { resetArena } from './json/arena'
@@ -47,7 +47,12 @@ export function handle(id: u32, pointer: usize, length: usize): i32 {
     if (!makeTokenKey() || !addFirstNamespaces()) return STATUS_AGAIN
     countAsSeen()
   }
-  const status = outcome(route(request))
+  let status = outcome(route(request))
+  if (status == STATUS_TOO_LARGE && !hasWritten()) {
+    // The kernel holds as much as it may
+    failTooMany('too many answers are under way, please try again later')
+    status = outcome(sendFailure(id))
+  }
   if (status < 0) return status
   ready = true
   readyResets = resets
@@ -78,6 +83,13 @@ export function closed(request: u32): void {
   dropWatcher(request)
   dropSpool(request)
   dropJob(request)
+}
+
+/** A reader has made room: what waits for it goes on. */
+export function drained(request: u32): void {
+  begin()
+  flushSpools()
+  pump()
 }
 
 function begin(): void {

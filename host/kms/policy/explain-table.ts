@@ -1,7 +1,8 @@
 /** An explanation for a terminal of 100 columns. */
 import type { Explanation, Use } from './explain.ts'
 
-const WIDTHS = [20, 30, 22, 22] as const
+/** A condition on a register fits its column whole, an ARN breaks behind its account. */
+const WIDTHS = [17, 27, 20, 30] as const
 const GAP = '  '
 const TOTAL = WIDTHS.reduce((sum, width) => sum + width, GAP.length * (WIDTHS.length - 1))
 /** A register has 96 digits; its first ones tell it apart. */
@@ -57,13 +58,21 @@ function wrap(text: string, width: number): string[] {
       line = ''
     }
     while (rest.length > width) {
-      lines.push(rest.slice(0, width))
-      rest = rest.slice(width)
+      const cut = cutOf(rest, width)
+      lines.push(rest.slice(0, cut))
+      rest = rest.slice(cut)
     }
     line = line === '' ? rest : `${line} ${rest}`
   }
   lines.push(line)
   return lines
+}
+
+/** Behind the last : or / of what fits, where that does not leave most of the line empty. */
+function cutOf(word: string, width: number): number {
+  const fits = word.slice(0, width)
+  const cut = Math.max(fits.lastIndexOf(':'), fits.lastIndexOf('/')) + 1
+  return cut > width / 2 ? cut : width
 }
 
 function visible(text: string): string {

@@ -46,6 +46,7 @@ const ENTRY_POINTS: Record<string, { parameters: number; results: number; option
   init: { parameters: 0, results: 1, optional: true },
   tick: { parameters: 0, results: 1, optional: true },
   closed: { parameters: 1, results: 0, optional: true },
+  drained: { parameters: 1, results: 0, optional: true },
   attested: { parameters: 3, results: 0, optional: true },
 }
 

@@ -7,15 +7,13 @@ import { JsonNode, newText, TYPE_STRING } from '../json/node'
 import { decodeProtobuf, PROTOBUF_OK, PROTOBUF_TOO_LARGE, PROTOBUF_UNKNOWN_KIND } from '../protobuf/decode'
 import { Resource, resources } from '../resources/table'
 import { normalise, problem, unknownFields } from '../schema/normalise'
+import { MAX_BODY_BYTES } from '../limits'
 import { clearDuplicates, duplicates, settleDuplicates } from '../schema/duplicates'
 import { findMessage, Message } from '../schema/schema'
 import { contentTypeIs } from './accept'
 import { Call, VALIDATION_IGNORE, VALIDATION_STRICT } from './call'
 import { fail, failBadRequest, failTooLarge } from './failure'
 import { warn } from './response'
-
-/** What the real server reads of a body. */
-export const MAX_BODY_BYTES = 3145728
 
 const decoded = new TextWriter()
 

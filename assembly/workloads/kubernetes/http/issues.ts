@@ -16,6 +16,11 @@ export function hasIssues(): bool {
   return issues.length > 0
 }
 
+/** No more are told: who goes through a list may stop. */
+export function issuesAreFull(): bool {
+  return issues.length >= MAX_ISSUES
+}
+
 function add(reason: string, message: string, field: string): void {
   if (issues.length < MAX_ISSUES) issues.push(new Cause(reason, message, field))
 }

@@ -1,12 +1,10 @@
 // A strict reader of JSON (RFC 8259) over UTF-8 bytes in place: what is refused is refused by a code and a place, never by a trap. Refused
 // are bad UTF-8, lone surrogates, control characters in strings, numbers as `01`, anything behind the value, and too deep a nesting.
 // Duplicate names are kept and marked (duplicates.ts decides).
+import { MAX_DEPTH } from '../limits'
 import { allocateNode, arenaIsFull } from './arena'
 import { FLAG_DUPLICATE, FLAG_ESCAPE, FLAG_KEY_ESCAPE, JsonNode, needsEscape, newNode, TYPE_ARRAY, TYPE_FALSE, TYPE_NULL, TYPE_NUMBER, TYPE_OBJECT, TYPE_STRING, TYPE_TRUE } from './node'
 import { decodeEscapes, scanString } from './text'
-
-/** Nesting of arrays and objects; an API object of these kinds needs 8. */
-export const MAX_DEPTH = 256
 
 export const PARSE_OK = 0
 export const PARSE_SYNTAX = 1

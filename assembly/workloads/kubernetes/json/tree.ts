@@ -53,7 +53,8 @@ export function sortMembers(node: JsonNode): void {
   node.last = last
 }
 
-function compareKeys(a: JsonNode, b: JsonNode): i32 {
+/** Bytewise. */
+export function compareKeys(a: JsonNode, b: JsonNode): i32 {
   const order = memory.compare(a.key, b.key, min(a.keyLength, b.keyLength))
   return order != 0 ? order : <i32>a.keyLength - <i32>b.keyLength
 }

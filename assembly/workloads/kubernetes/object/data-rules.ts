@@ -2,17 +2,15 @@
 // both kinds.
 import { Span } from '../../../sdk/span'
 import { TextWriter } from '../../../sdk/text-writer'
-import { forbidden, invalid, required, tooLong } from '../http/issues'
+import { forbidden, invalid, issuesAreFull, required, tooLong } from '../http/issues'
 import { keepBytes } from '../json/arena'
-import { JsonNode, newNode, newString, newText, TYPE_OBJECT, TYPE_TRUE } from '../json/node'
+import { FLAG_ESCAPE, JsonNode, newNode, newString, newText, TYPE_OBJECT, TYPE_TRUE } from '../json/node'
 import { parse } from '../json/parser'
-import { sameTree, sortMembers } from '../json/tree'
+import { compareKeys, sameTree, sortMembers } from '../json/tree'
+import { MAX_DATA_BYTES } from '../limits'
 import { decodeBase64 } from './base64'
 import { memberText, metadataOf } from './metadata'
 import { configKeyProblem, keySpan } from './names'
-
-/** Of the values of one object. */
-export const MAX_DATA_BYTES = 1048576
 
 const WHEN_IMMUTABLE = 'field is immutable when `immutable` is set'
 const text = new TextWriter()
@@ -21,25 +19,35 @@ const text = new TextWriter()
 export function prepareSecret(root: JsonNode, old: JsonNode | null): void {
   const plain = root.get('stringData')
   if (plain) {
+    const added = newNode(TYPE_OBJECT)
     let data = root.get('data')
     if (!data) {
       data = newNode(TYPE_OBJECT)
       putBefore(root, plain, 'data', data)
     }
-    const fresh = data.count == 0
+    // Both are sorted: one walk finds what is in both
+    let next = data.first
     let each = plain.first
     while (each) {
       text.clear().base64(new Span(each.at, each.length))
       const value = newString(keepBytes(text.at, text.length), text.length)
-      let known: JsonNode | null = null
-      if (!fresh) known = data.find(each.key, each.keyLength)
-      if (known) data.replace(known, value)
-      else {
+      while (next && compareKeys(next, each) < 0) next = next.next
+      if (next && next.keyEquals(each.key, each.keyLength)) {
+        next.at = value.at
+        next.length = value.length
+        next.flags &= ~FLAG_ESCAPE
+      } else {
         value.key = each.key
         value.keyLength = each.keyLength
-        data.append(value)
+        added.append(value)
       }
       each = each.next
+    }
+    let more = added.first
+    while (more) {
+      const following = more.next
+      data.append(more)
+      more = following
     }
     sortMembers(data)
     root.detach(plain)
@@ -96,9 +104,13 @@ export function checkConfigMap(root: JsonNode): void {
   const data = root.get('data')
   const binary = root.get('binaryData')
   let bytes = checkKeys(data, 'data')
+  // Both are sorted: one walk finds what is in both
+  let other = binary ? binary.first : null
   let each = data ? data.first : null
   while (each) {
-    if (binary && binary.find(each.key, each.keyLength)) invalid('data[' + each.keyText() + ']', each.keyText(), 'duplicate of key present in binaryData')
+    while (other && compareKeys(other, each) < 0) other = other.next
+    if (other && other.keyEquals(each.key, each.keyLength) && !issuesAreFull())
+      invalid('data[' + each.keyText() + ']', each.keyText(), 'duplicate of key present in binaryData')
     bytes += <i32>each.length
     each = each.next
   }
@@ -116,7 +128,7 @@ export function checkConfigMapUpdate(root: JsonNode, old: JsonNode): void {
 // @returns 0, so that it can stand in a sum
 function checkKeys(data: JsonNode | null, field: string): i32 {
   let each = data ? data.first : null
-  while (each) {
+  while (each && !issuesAreFull()) {
     const problem = configKeyProblem(keySpan(each))
     if (problem.length > 0) invalid(field + '[' + each.keyText() + ']', each.keyText(), problem)
     each = each.next

@@ -1,15 +1,11 @@
 // Rules of metadata that hold for every kind: ValidateObjectMeta and ValidateObjectMetaUpdate of k8s.io/apimachinery/pkg/api/validation.
-import { forbidden, invalid, invalidNumber, quoted, required, tooLong } from '../http/issues'
+import { forbidden, invalid, invalidNumber, issuesAreFull, quoted, required, tooLong } from '../http/issues'
 import { JsonNode } from '../json/node'
+import { MAX_ANNOTATION_BYTES, MAX_ITEMS } from '../limits'
 import { namespaces, Resource } from '../resources/table'
 import { Span } from '../../../sdk/span'
 import { memberSpan, memberText } from './metadata'
 import { DNS1123_LABEL, DNS1123_SUBDOMAIN, isLabel, isSubdomain, keySpan, labelValueProblem, MAX_LABEL, MAX_SUBDOMAIN, qualifiedNameProblem, textSpan } from './names'
-
-/** Finalizers, and owners: they are compared one by one. The real server has no limit of its own. */
-export const MAX_ITEMS = 1000
-/** Keys and values together. */
-export const MAX_ANNOTATION_BYTES = 262144
 
 export function checkMetadata(metadata: JsonNode, resource: Resource): void {
   const generate = memberSpan(metadata, 'generateName')
@@ -35,7 +31,7 @@ function checkName(field: string, name: Span, shown: Span, resource: Resource): 
 
 function checkLabels(labels: JsonNode | null): void {
   let each = labels ? labels.first : null
-  while (each) {
+  while (each && !issuesAreFull()) {
     const key = qualifiedNameProblem(keySpan(each))
     if (key.length > 0) invalid('metadata.labels', each.keyText(), key)
     const value = labelValueProblem(textSpan(each))
@@ -48,7 +44,7 @@ function checkAnnotations(annotations: JsonNode | null): void {
   let bytes: usize = 0
   let each = annotations ? annotations.first : null
   while (each) {
-    const problem = qualifiedNameProblem(lowerPrefix(keySpan(each)))
+    const problem = issuesAreFull() ? '' : qualifiedNameProblem(lowerPrefix(keySpan(each)))
     if (problem.length > 0) invalid('metadata.annotations', each.keyText(), problem)
     bytes += each.keyLength + each.length
     each = each.next

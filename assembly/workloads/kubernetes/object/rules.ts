@@ -31,10 +31,23 @@ export function prepareUpdate(root: JsonNode, old: JsonNode, resource: Resource,
   if (resource == secrets) prepareSecret(root, old)
   else if (resource == namespaces) {
     if (subresource != 'finalize') keep(root, old, 'spec')
+    else holdContent(root)
     if (subresource != 'status') keep(root, old, 'status')
     if (subresource == 'status' || subresource == 'finalize') keep(root, old, 'metadata')
     forceNameLabel(root)
   }
+}
+
+// Other finalizers may come and go; the one for its content goes when that has gone (namespaces/emptying.ts), or it would be there again
+// with the next namespace of the name.
+function holdContent(root: JsonNode): void {
+  let spec = root.get('spec')
+  if (!spec) spec = root.set('spec', newNode(TYPE_OBJECT))
+  let finalizers = spec.get('finalizers')
+  if (!finalizers) finalizers = spec.set('finalizers', newNode(TYPE_ARRAY))
+  let each = finalizers.first
+  while (each && !each.is(NAMESPACE_FINALIZER)) each = each.next
+  if (!each) finalizers.append(newText(NAMESPACE_FINALIZER))
 }
 
 /** Namespaces alone: `Active`, `Terminating`. */

@@ -1,7 +1,7 @@
 // How much work a patch may be: steps over members and items. A body of three megabytes could ask for as many steps as it has bytes, for each
 // of them; a step of the enclave has a deadline, and ends it.
 
-const MAX_STEPS: i64 = 50000000
+const MAX_STEPS: i64 = 25000000
 
 let left: i64 = 0
 

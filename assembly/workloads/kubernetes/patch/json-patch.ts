@@ -6,9 +6,6 @@ import { cloneTree, sameTree } from '../json/tree'
 import { isSpent, spend } from './budget'
 import { arrayIndex, child, parent, resolve, token } from './pointer'
 
-/** What the real server takes. */
-export const MAX_OPERATIONS = 10000
-
 let whole: JsonNode = changetype<JsonNode>(0)
 
 /** Applies the operations to `root`, in place. @returns the new root, or null where one cannot be applied */

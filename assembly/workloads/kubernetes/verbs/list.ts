@@ -10,6 +10,7 @@ import { decimal, query, queryText } from '../http/query'
 import { writeMetadata, treeOf } from '../http/render'
 import { failTooNew, readResourceVersion } from '../http/resource-version'
 import { body, JSON_TYPE, sendFailure } from '../http/response'
+import { MAX_LIST_BYTES } from '../limits'
 import { markArena, resetToMark } from '../json/arena'
 import { readSelectors, Selectors } from '../select/selectors'
 import { collectionPrefix } from '../storage/key'
@@ -23,8 +24,6 @@ import { failExpired, unchangedSince } from '../watch/history'
 const SCAN_BATCH = 128
 /** Of {"kind":"","apiVersion":"", */
 const HEAD_CHARACTERS = 27
-/** Of one answer; above it a client must ask for pages. */
-export const MAX_LIST_BYTES: usize = 50331648
 
 class ListOptions {
   limit: i64 = 0
@@ -116,7 +115,7 @@ function writeList(call: Call, options: ListOptions): bool {
   let items: i64 = 0
   let more = false
   last.clear()
-  items_.clear()
+  items_.shrink()
   markArena()
   while (scan.next()) {
     record.read(scan.value.at, scan.value.length, scan.version)
@@ -139,7 +138,7 @@ function writeList(call: Call, options: ListOptions): bool {
     items++
     if (items == options.limit) last.clear().span(scan.key)
     resetToMark()
-    if (items_.length > MAX_LIST_BYTES) {
+    if (items_.length > <usize>MAX_LIST_BYTES) {
       failTooMany('the list is larger than ' + MAX_LIST_BYTES.toString() + ' bytes: ask for pages of it with limit')
       return false
     }

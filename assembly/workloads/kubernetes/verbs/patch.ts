@@ -1,7 +1,7 @@
 // PATCH of one object: JSON patch, merge patch, strategic merge patch. The patched object is then written as a PUT of it would be, under the
 // resourceVersion that it was read with, unless the patch names another.
 import { contentTypeIs } from '../http/accept'
-import { finishObject, MAX_BODY_BYTES, parseBody, refuseText } from '../http/body'
+import { finishObject, parseBody, refuseText } from '../http/body'
 import { Call } from '../http/call'
 import { fail, failBadRequest, failNotFound, failTooLarge } from '../http/failure'
 import { failOptions, forbidden } from '../http/issues'
@@ -10,7 +10,8 @@ import { sendFailure } from '../http/response'
 import { JsonNode } from '../json/node'
 import { cloneTree } from '../json/tree'
 import { metadataOf } from '../object/metadata'
-import { applyJsonPatch, MAX_OPERATIONS } from '../patch/json-patch'
+import { MAX_BODY_BYTES, MAX_OPERATIONS } from '../limits'
+import { applyJsonPatch } from '../patch/json-patch'
 import { applyMergePatch } from '../patch/merge'
 import { beginPatch } from '../patch/budget'
 import { applyStrategicPatch, strategicProblem } from '../patch/strategic'

@@ -8,11 +8,10 @@ import { failInvalid, hasIssues } from '../http/issues'
 import { sendObject, treeOf } from '../http/render'
 import { readResourceVersion } from '../http/resource-version'
 import { sendFailure } from '../http/response'
-import { JsonNode, newString } from '../json/node'
+import { JsonNode } from '../json/node'
 import { cloneTree } from '../json/tree'
 import { dropSystemFields, memberSpan, memberText, metadataOf, place } from '../object/metadata'
 import { check, checkUpdate, prepareUpdate } from '../object/rules'
-import { namespaces } from '../resources/table'
 import { RecordView, sameRecord } from '../storage/record'
 import { mustRetry, preview, readRecord, removeRecord, writeRecord } from '../storage/store'
 import { changed, DELETED, MODIFIED } from '../watch/changes'
@@ -29,13 +28,14 @@ export function updateObject(call: Call): i32 {
   return replaceObject(call, old, treeOf(old), root)
 }
 
-/** The name and namespace of a body are its path's, where they are there. */
+/** The name of a body is its path's, and so is its namespace, where it has one. */
 export function namesMatch(call: Call, metadata: JsonNode): bool {
   const name = memberText(metadata, 'name')
-  if (name.length == 0 && call.resource != namespaces) {
-    // Like the real server, which takes a body without one for one with another
-    place(metadata, 'name', newString(call.name.at, call.name.length))
-  } else if (name != call.name.text()) {
+  if (name.length == 0) {
+    failBadRequest('the name of the object (based on URL) was undeterminable: name must be provided')
+    return false
+  }
+  if (name != call.name.text()) {
     failBadRequest('the name of the object (' + name + ') does not match the name on the URL (' + call.name.text() + ')')
     return false
   }

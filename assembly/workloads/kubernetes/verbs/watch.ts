@@ -18,8 +18,8 @@ import { currentResourceVersion } from '../storage/store'
 import { ADDED } from '../watch/changes'
 import { isCovered, sequenceAfter, settleHistory } from '../watch/history'
 import { Watcher } from '../watch/watcher'
-import { addWatcher, MAX_WATCHERS, watcherCount, writeError } from '../watch/watchers'
-import { MAX_LIST_BYTES } from './list'
+import { MAX_LIST_BYTES, MAX_WATCHERS } from '../limits'
+import { addWatcher, endReset, watcherCount, writeError } from '../watch/watchers'
 import { sendLong } from './spool'
 
 /** Without timeoutSeconds: between them, at random, so that not all come back at once. The real server's. */
@@ -35,6 +35,7 @@ export function watchObjects(call: Call): i32 {
   const selectors = new Selectors()
   if (!readSelectors(call, selectors)) return sendFailure(call.id)
   settleHistory()
+  endReset()
   const current = currentResourceVersion()
   let from: i64 = 0
   if (version.length > 0) {
@@ -83,7 +84,7 @@ function writeState(watcher: Watcher): bool {
     record.read(scan.value.at, scan.value.length, scan.version)
     if (watcher.selectors.match(scan.key, record, watcher.resource)) watcher.writeLine(body, ADDED, record)
     resetToMark()
-    if (body.length <= MAX_LIST_BYTES) continue
+    if (body.length <= <usize>MAX_LIST_BYTES) continue
     failTooMany('the present state is larger than ' + MAX_LIST_BYTES.toString() + ' bytes: list pages of it, and watch from there')
     return false
   }

@@ -3,13 +3,13 @@
 // settled. Since a boot nothing older is known, so an older resourceVersion has expired.
 import { Span } from '../../../sdk/span'
 import { fail } from '../http/failure'
+import { MAX_EVENT_BYTES, MAX_EVENTS } from '../limits'
 import { Resource } from '../resources/table'
 import { LAST_WRITE, RecordView, RECORD_HEADER, resourceVersion, versionOf } from '../storage/record'
 import { lostVersion, refresh, settledVersion } from '../storage/store'
 import { Change } from './changes'
 
-const MAX_EVENTS: u64 = 16384 // a power of two: a sequence number's low bits are its slot
-const MAX_BYTES: usize = 25165824
+const SLOTS: u64 = MAX_EVENTS // a sequence number's low bits are its slot
 
 /** In front of key, record and previous record. */
 @unmanaged
@@ -47,7 +47,7 @@ export class Event {
   }
 }
 
-const slots = heap.alloc(<usize>MAX_EVENTS << 2)
+const slots = heap.alloc(<usize>SLOTS << 2)
 /** Sequence numbers: of the oldest event, and of the next. */
 export let oldest: u64 = 0
 export let nextSequence: u64 = 0
@@ -86,7 +86,7 @@ export function eventAt(sequence: u64): Event {
 }
 
 function slotOf(sequence: u64): usize {
-  return slots + (<usize>(sequence & (MAX_EVENTS - 1)) << 2) // SAFETY: below MAX_EVENTS words
+  return slots + (<usize>(sequence & (SLOTS - 1)) << 2) // SAFETY: below SLOTS words
 }
 
 export function isSettled(event: Event): bool {
@@ -112,10 +112,10 @@ export function remember(change: Change, key: Span, keepPrevious: bool): void {
   memory.copy(to, change.record.json - RECORD_HEADER, recordLength)
   to += recordLength
   if (previous) memory.copy(to, previous.json - RECORD_HEADER, previousLength)
-  if (nextSequence - oldest == MAX_EVENTS) evict()
+  if (nextSequence - oldest == SLOTS) evict()
   store<u32>(slotOf(nextSequence++), <u32>at)
   bytes += event.size
-  while (bytes > MAX_BYTES && nextSequence - oldest > 1) evict()
+  while (bytes > <usize>MAX_EVENT_BYTES && nextSequence - oldest > 1) evict()
 }
 
 function evict(): void {

@@ -14,7 +14,6 @@ import { Change, MODIFIED, takeChanges } from './changes'
 import { Event, eventAt, isSettled, nextSequence, oldest, remember, resets, settleHistory } from './history'
 import { Watcher } from './watcher'
 
-export const MAX_WATCHERS = 4096
 /** As often as the real server's. */
 const BOOKMARK_MS: i64 = 60000
 
@@ -74,9 +73,11 @@ function selectionMayChange(change: Change): bool {
 
 /** Gives those who are behind what they have room for. Not in a call that writes. */
 export function pump(): void {
-  if (!behind || hasWritten()) return
+  if (hasWritten()) return
+  endReset()
+  if (!behind) return
   settleHistory()
-  if (resets != knownResets) return restart()
+  endReset()
   behind = false
   let ended = false
   for (let i = 0; i < watchers.length; i++) {
@@ -88,8 +89,9 @@ export function pump(): void {
   if (ended) sweep()
 }
 
-// The history was thrown away: those who still needed it cannot go on, and nobody knows whether the others have had all.
-function restart(): void {
+/** Where the history was thrown away: those who still needed it cannot go on, and nobody knows whether the others have had all. */
+export function endReset(): void {
+  if (resets == knownResets) return
   knownResets = resets
   for (let i = 0; i < watchers.length; i++) endExpired(watchers[i])
   sweep()

@@ -1,0 +1,20 @@
+// Limits that a client can meet, and that tests try at n - 1, n and n + 1. Imports nothing: both sides read it.
+
+/** Bytes of a body: what the real server reads of one. */
+export const MAX_BODY_BYTES = 3145728
+/** Nesting of arrays and objects in a body; an object of these kinds needs 8. */
+export const MAX_DEPTH = 256
+/** Bytes of the values of a ConfigMap or a Secret. */
+export const MAX_DATA_BYTES = 1048576
+/** Bytes of annotations, keys and values together. */
+export const MAX_ANNOTATION_BYTES = 262144
+/** Finalizers, and owners: they are compared one by one. The real server has no limit of its own. */
+export const MAX_ITEMS = 1000
+/** Operations of a JSON patch: what the real server takes. */
+export const MAX_OPERATIONS = 10000
+export const MAX_WATCHERS = 4096
+/** Events that a watch can resume from, a power of two, and what they may take. */
+export const MAX_EVENTS = 16384
+export const MAX_EVENT_BYTES = 25165824
+/** Bytes of one answer; above it a client must ask for pages. */
+export const MAX_LIST_BYTES = 33554432
