@@ -1,5 +1,6 @@
 /** The command line: nitro-cli's verbs with its flags, and wasmclave's own beside them. One file a verb or a family of verbs. */
 import { Command, Option } from 'commander'
+import { addProposalVerbs } from './admin-proposals.ts'
 import { attest } from './attest.ts'
 import { audit } from './audit.ts'
 import { badDocuments } from './bad-documents.ts'
@@ -243,6 +244,8 @@ const attestCommand = program
   .option('--user-data <hex>', 'goes behind the label of evidence')
   .option('--public-key <file>', 'only for images that declare attestCallerKey, such as echo')
   .option('--records <file>', 'where grant, admission and boot record go')
+  .option('--bundle <file>', 'where all that "verify --bundle" wants goes')
+  .option('--reference-values <file>', 'for the bundle: what "release sign" wrote')
   .option('--output <file>', 'where the document goes; required')
   .addHelpText('after', examples('wasmclave attest --enclave-name keyvalue --nonce 00ff --output doc.cbor'))
   .action(attest)
@@ -256,13 +259,16 @@ attestCommand
 const verifyCommand = program
   .command('verify')
   .description("judge an attestation document, ours or AWS's")
-  .argument('<document>')
+  .argument('[document]')
   .requiredOption('--root <pem>', 'the pinned root')
   .option('--nonce <hex>')
   .option('--at <when>', 'now, document, or a time of RFC 3339', 'now')
   .option('--records <file>', 'compare PCR16-18 with these')
   .option('--min-isolation <layers>', 'layers that must hold, with commas between (wants --records)')
   .option('--allow-debug', 'accept zero measurements')
+  .option('--bundle <file>', 'document, records, policies and reference values in one, offline')
+  .option('--signing-certificate <pem>', 'with --bundle: the pipeline whose reference values count')
+  .option('--owner <hex>', 'with --bundle: the owner, by its first key')
   .addHelpText('after', examples('wasmclave verify doc.cbor --root .wasmclave/nitro-root.pem --pcr0 6d1f…'))
 for (let index = 0; index < 32; index++)
   verifyCommand.addOption(
@@ -320,6 +326,20 @@ program
 
 addKmsVerbs(program)
 addReleaseVerbs(program)
+addProposalVerbs(
+  program
+    .command('admin')
+    .description('what the operators of a host ask for, and what nobody does alone')
+    .addHelpText(
+      'after',
+      examples(
+        'wasmclave admin propose roll-out --eif-path keyvalue.eif',
+        'wasmclave admin show',
+        'wasmclave admin approve 7d3a… --as approver-1',
+        'wasmclave admin execute 7d3a…',
+      ),
+    ),
+)
 addStoreVerbs(program)
 
 program.parseAsync().catch(failWith)
