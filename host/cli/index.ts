@@ -1,5 +1,6 @@
 /** The command line: nitro-cli's verbs with its flags, and wasmclave's own beside them. One file a verb or a family of verbs. */
 import { Command, Option } from 'commander'
+import { addAdminVerbs } from './admin.ts'
 import { attest } from './attest.ts'
 import { audit } from './audit.ts'
 import { badDocuments } from './bad-documents.ts'
@@ -318,6 +319,7 @@ program
   .addHelpText('after', examples('wasmclave bench --quick', 'wasmclave bench --html figures.html'))
   .action(bench)
 
+addAdminVerbs(program)
 addKmsVerbs(program)
 addReleaseVerbs(program)
 addStoreVerbs(program)
