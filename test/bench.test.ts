@@ -18,6 +18,8 @@ import { digits, valueText } from '../host/bench/text.ts'
 import { loadCore } from '../host/core/index.ts'
 import { runCli } from './kit/host.ts'
 
+t.setTimeout(170_000) // two quick runs of the bench, on a machine that may be busy
+
 const pace = { sampler: tinybenchSampler, resolutionNs: 1, timeMs: 1, warmUpMs: 1, rounds: 2 }
 
 /** A result with every row of the crypto suite, measured for a moment. */
@@ -159,24 +161,28 @@ t.test('a guard tells of a kernel that is slower than it can be, at its bound', 
   t.match(guard(6001), { met: true, advice: '' })
 })
 
-t.test('`wasmclave bench` measures with the package alone, and writes what it is asked for', async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'wasmclave-bench-'))
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
-  const [json, html] = [join(folder, 'r.json'), join(folder, 'r.html')]
-  const { code, stdout } = await runCli(['bench', '--quick', '--json', json, '--html', html])
-  t.equal(code, 0)
-  t.match(stdout, 'AES-256-GCM seal')
-  const result = parseResult(readFileSync(json, 'utf8'))
-  const who = new Set(result.rows.flatMap(({ entries }) => entries.map((entry) => entry.who)))
-  t.same([...who].sort(), ['node:crypto', 'wasmclave'])
-  t.match(readFileSync(html, 'utf8'), /^<!doctype html>/)
-  const growth = result.rows.filter(({ subject }) => subject.startsWith('Growth'))
-  t.same(
-    growth.map(({ entries }) => entries[0]?.spread.p50),
-    [0, 0],
-    'keys leave nothing behind',
-  )
-  const refused = await runCli(['bench', '--quick', '--json', join(folder, 'no', 'r.json')])
-  t.not(refused.code, 0)
-  t.match(refused.stderr, 'ERR_FILE_WRITE')
-})
+t.test(
+  '`wasmclave bench` measures with the package alone, and writes what it is asked for',
+  { timeout: 170_000 },
+  async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'wasmclave-bench-'))
+    t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+    const [json, html] = [join(folder, 'r.json'), join(folder, 'r.html')]
+    const { code, stdout } = await runCli(['bench', '--quick', '--json', json, '--html', html])
+    t.equal(code, 0)
+    t.match(stdout, 'AES-256-GCM seal')
+    const result = parseResult(readFileSync(json, 'utf8'))
+    const who = new Set(result.rows.flatMap(({ entries }) => entries.map((entry) => entry.who)))
+    t.same([...who].sort(), ['node:crypto', 'wasmclave'])
+    t.match(readFileSync(html, 'utf8'), /^<!doctype html>/)
+    const growth = result.rows.filter(({ subject }) => subject.startsWith('Growth'))
+    t.same(
+      growth.map(({ entries }) => entries[0]?.spread.p50),
+      [0, 0],
+      'keys leave nothing behind',
+    )
+    const refused = await runCli(['bench', '--quick', '--json', join(folder, 'no', 'r.json')])
+    t.not(refused.code, 0)
+    t.match(refused.stderr, 'ERR_FILE_WRITE')
+  },
+)

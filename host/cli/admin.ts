@@ -27,7 +27,8 @@ export function addAdminVerbs(program: Command): Command {
     .addHelpText(
       'after',
       '\nExamples:\n  wasmclave admin status --watch\n  wasmclave admin stop --enclave-name echo --grace-seconds 10\n' +
-        '  wasmclave admin key new --output alice.key',
+        '  wasmclave admin key new --output alice.key\n  wasmclave admin propose roll-out --eif-path keyvalue.eif\n' +
+        '  wasmclave admin approve 7d3a… --as approver-1\n  wasmclave admin execute 7d3a…',
     )
   admin
     .command('status')

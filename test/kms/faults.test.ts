@@ -40,7 +40,7 @@ class FailingDisk implements KeyDisk {
     throw new Error('the key store appends to nothing')
   }
   writeAt = () => {
-    throw new Error('the key store writes over nothing')
+    throw new Error('the key store writes whole files')
   }
   rename = (from: string, to: string) => this.#step(() => keyDisk.rename(from, to))
   syncFolder = (path: string) => this.#step(() => keyDisk.syncFolder(path))
