@@ -1,5 +1,6 @@
 /** The command line: nitro-cli's verbs with its flags, and wasmclave's own beside them. One file a verb or a family of verbs. */
 import { Command, Option } from 'commander'
+import { addAdminVerbs } from './admin.ts'
 import { addProposalVerbs } from './admin-proposals.ts'
 import { attest } from './attest.ts'
 import { audit } from './audit.ts'
@@ -324,22 +325,9 @@ program
   .addHelpText('after', examples('wasmclave bench --quick', 'wasmclave bench --html figures.html'))
   .action(bench)
 
+addProposalVerbs(addAdminVerbs(program))
 addKmsVerbs(program)
 addReleaseVerbs(program)
-addProposalVerbs(
-  program
-    .command('admin')
-    .description('what the operators of a host ask for, and what nobody does alone')
-    .addHelpText(
-      'after',
-      examples(
-        'wasmclave admin propose roll-out --eif-path keyvalue.eif',
-        'wasmclave admin show',
-        'wasmclave admin approve 7d3a… --as approver-1',
-        'wasmclave admin execute 7d3a…',
-      ),
-    ),
-)
 addStoreVerbs(program)
 
 program.parseAsync().catch(failWith)

@@ -25,14 +25,14 @@ export class LogUnderTest {
   readonly #folder = mkdtempSync(join(tmpdir(), 'wasmclave-reader-'))
   #requests = 0
 
-  /** @param key of the log; another log under the same key is a fork of it */
-  constructor(key: KeyObject = generateKeyPairSync('ed25519').privateKey) {
+  /** @param key of the log, under its origin; another log under the same key is a fork of it */
+  constructor(key: KeyObject = generateKeyPairSync('ed25519').privateKey, origin = logOrigin(GENESIS)) {
     this.key = key
     this.logKey = logKeyOf(keyHex(key), GENESIS)
     this.log = new Log({
       folder: join(this.#folder, 'log'),
       lockFile: join(this.#folder, 'log.lock'),
-      name: logOrigin(GENESIS),
+      name: origin,
       key,
       now: Date.now,
     })
