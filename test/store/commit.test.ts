@@ -311,6 +311,29 @@ t.test(
   },
 )
 
+t.test('a KMS that was put back under a running enclave ends it before it acknowledges', async (t) => {
+  for (const putBack of [false, true]) {
+    const held = new Held()
+    const write = (value: string) => held.ask({ put: [['a', value]] })
+    write('1')
+    held.commit()
+    held.register()
+    const before = held.world.kms.snapshot()
+    const second = write('2')
+    held.commit()
+    held.register()
+    t.equal(held.status(second), 200)
+    if (putBack) held.world.kms.state = before
+    const third = write('3')
+    held.commit()
+    t.equal(
+      faultOf(() => held.register()),
+      putBack ? FAULT_STORE : undefined,
+    )
+    t.equal(held.status(third), putBack ? undefined : 200)
+  }
+})
+
 t.test('an answer that is not the KMS’s is none', async (t) => {
   const held = new Held()
   const write = held.ask({ put: [['a', '1']] })
