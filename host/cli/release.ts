@@ -9,7 +9,7 @@ import { verifyRelease } from './release-verify.ts'
 export function addReleaseVerbs(program: Command): void {
   const release = program
     .command('release')
-    .description('build, test, sign, publish and verify what may run')
+    .description('build, test, sign and verify what may run')
     .enablePositionalOptions()
     .addHelpText(
       'after',
