@@ -5,7 +5,20 @@ import { UnavailableError } from '../errors.ts'
 const ANSWER_MS = 60_000
 const CHUNK_BYTES = 1_048_576
 
-type Waiting = { image: Uint8Array | undefined; resolve(message: unknown): void; reject(error: UnavailableError): void }
+/** What is sent when the host asks for it: whole, or piece by piece. */
+export type Upload = Uint8Array | AsyncIterable<Uint8Array>
+/** Takes what the host sends before its answer, in its order. */
+export type OnBytes = (bytes: Uint8Array) => Promise<void>
+
+type Waiting = {
+  upload: Upload | undefined
+  onBytes: OnBytes | undefined
+  /** What came before is being taken. */
+  taken: Promise<void>
+  timer: NodeJS.Timeout
+  resolve(message: unknown): void
+  reject(error: Error): void
+}
 
 export class AdminConnection {
   readonly #url: string
@@ -32,20 +45,23 @@ export class AdminConnection {
     })
     // Whoever calls is told; nobody has to
     this.#opened.catch(() => {})
-    this.#socket.on('message', (data) => this.#receive(String(data)))
+    this.#socket.on('message', (data, isBinary) => {
+      if (isBinary) this.#take(data as Buffer)
+      else this.#receive(String(data))
+    })
   }
 
-  /** @param image is sent when the host asks for it. @returns the JSON-RPC answer. @throws UnavailableError ERR_ADMIN_CONNECTION */
-  async call(method: 'request' | 'read', params: object, image?: Uint8Array): Promise<unknown> {
+  /** @param upload is sent when the host asks for it. @returns the JSON-RPC answer. @throws UnavailableError ERR_ADMIN_CONNECTION */
+  async call(method: 'request' | 'read', params: object, upload?: Upload, onBytes?: OnBytes): Promise<unknown> {
     await this.#opened
     if (this.#closed !== undefined) throw this.#closed
-    const answer = new Promise<unknown>((resolve, reject) => {
-      this.#waiting = { image, resolve, reject }
-    })
     const timer = setTimeout(() => {
-      this.#fail(`no answer within ${ANSWER_MS} ms`)
+      this.#fail(`nothing came within ${ANSWER_MS} ms`)
       this.#socket.terminate()
     }, ANSWER_MS)
+    const answer = new Promise<unknown>((resolve, reject) => {
+      this.#waiting = { upload, onBytes, taken: Promise.resolve(), timer, resolve, reject }
+    })
     this.#socket.send(JSON.stringify({ jsonrpc: '2.0', id: this.#next++, method, params }))
     return answer.finally(() => clearTimeout(timer))
   }
@@ -65,13 +81,39 @@ export class AdminConnection {
       return this.#socket.terminate()
     }
     if (message?.method === 'upload') {
-      const { image } = waiting
-      for (let at = 0; image !== undefined && at < image.length; at += CHUNK_BYTES)
-        this.#socket.send(image.subarray(at, at + CHUNK_BYTES))
+      if (waiting.upload !== undefined)
+        this.#send(waiting.upload, waiting.timer).catch((error: Error) => this.#fail(error.message))
       return
     }
     this.#waiting = undefined
-    waiting.resolve(message)
+    waiting.taken.then(() => waiting.resolve(message), waiting.reject)
+  }
+
+  async #send(upload: Upload, timer: NodeJS.Timeout): Promise<void> {
+    for await (const piece of upload instanceof Uint8Array ? [upload] : upload)
+      for (let at = 0; at < piece.length; at += CHUNK_BYTES) {
+        await new Promise<void>((resolve, reject) =>
+          this.#socket.send(piece.subarray(at, at + CHUNK_BYTES), (error) => (error ? reject(error) : resolve())),
+        )
+        timer.refresh()
+      }
+  }
+
+  // Slowed down by whoever takes it.
+  #take(bytes: Buffer): void {
+    const waiting = this.#waiting
+    if (waiting?.onBytes === undefined) {
+      this.#fail('bytes came that nobody asked for')
+      return this.#socket.terminate()
+    }
+    const { onBytes } = waiting
+    waiting.timer.refresh()
+    this.#socket.pause()
+    waiting.taken = waiting.taken.then(() => onBytes(bytes)).then(() => this.#socket.resume())
+    waiting.taken.catch((error: Error) => {
+      this.#fail(error.message)
+      this.#socket.terminate()
+    })
   }
 
   #fail(why: string): void {

@@ -4,6 +4,7 @@ import { addAdminVerbs } from './admin.ts'
 import { addProposalVerbs } from './admin-proposals.ts'
 import { attest } from './attest.ts'
 import { audit } from './audit.ts'
+import { backup, restore } from './backup.ts'
 import { badDocuments } from './bad-documents.ts'
 import { bench } from './bench.ts'
 import { claims } from './claims.ts'
@@ -329,5 +330,20 @@ addProposalVerbs(addAdminVerbs(program))
 addKmsVerbs(program)
 addReleaseVerbs(program)
 addStoreVerbs(program)
+program
+  .command('backup')
+  .description("an enclave's store as a file, while it is served; sealed as it lies there")
+  .option(...DATA)
+  .requiredOption('--enclave-name <name>')
+  .requiredOption('--output <file>')
+  .addHelpText('after', examples('wasmclave backup --enclave-name keyvalue --output keyvalue.backup'))
+  .action(backup)
+program
+  .command('restore')
+  .description('a backup in the place of a store that nobody uses: stale, until its owner accepts it')
+  .option(...DATA)
+  .argument('<file>')
+  .addHelpText('after', examples('wasmclave restore keyvalue.backup'))
+  .action(restore)
 
 program.parseAsync().catch(failWith)

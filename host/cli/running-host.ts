@@ -13,7 +13,7 @@ import { type DataFolder, dataFolder } from '../nitro/data-folder.ts'
 import { type Answered, object, parseAnswer } from '../wire/admin.ts'
 import type { Json } from '../wire/canonical-json.ts'
 import { printable } from '../wire/printable.ts'
-import { AdminConnection } from './admin-connection.ts'
+import { AdminConnection, type OnBytes, type Upload } from './admin-connection.ts'
 import { developmentKey, readGenesis } from './development.ts'
 import { KeptCheckpoint, logKeyOf } from './kept-checkpoint.ts'
 
@@ -89,11 +89,11 @@ export class AdminSession {
   }
 
   /** @throws RefusedError with the host's code, ERR_ADMIN_ANSWER, ERR_LOG_*; UnavailableError ERR_ADMIN_CONNECTION */
-  async request(request: Request, image?: Uint8Array): Promise<Json> {
+  async request(request: Request, upload?: Upload, onBytes?: OnBytes): Promise<Json> {
     const jws = await signRequest(this.#key, this.#audience, request, Date.now(), randomBytes(16))
     const kept = this.kept.read()
     const since = kept === undefined ? 0 : Number(openCheckpoint(sha256, this.log.verify, kept, this.log).size)
-    const message = await this.connection.call('request', { jws, since }, image)
+    const message = await this.connection.call('request', { jws, since }, upload, onBytes)
     const asked = { request: requestDigest(jws), action: request.action, kept }
     const { answered, proven } = await this.kept.guard(() => verifyAnswer(this.log, asked, message))
     this.lastIndex = proven?.index

@@ -38,6 +38,10 @@ export type Parameters = {
   quarantine: { name: string }
   'lift-quarantine': { name: string }
   'describe-log': Record<string, never>
+  /** The store of an enclave, sealed as it lies there, while it is served. */
+  'take-backup': { name: string }
+  /** Puts a backup in the place of a store that nobody uses: stale, until an owner accepts it. */
+  'restore-backup': { storeId: string; bytes: number }
   /** Opens a reading of a subject's entries: an enclave's name, or `host`. */
   'read-log': { subject: string }
   /** A guarded action, and all that it would do as canonical JSON. Whose `policy` is no longer in force is refused. */
@@ -62,6 +66,8 @@ export type Request = { [A in Action]: { action: A; parameters: Parameters[A] } 
 
 /** An image is read whole before it is judged: one that is larger is refused by its stated size. */
 export const MAX_EIF_BYTES = 64 * 1024 * 1024
+/** More than a store at its quota takes, sealed. */
+export const MAX_BACKUP_BYTES = 1024 * 1024 * 1024
 export const MAX_GRACE_SECONDS = 60
 export const ENCLAVE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/
 const ENCLAVE_ID = /^i-[0-9a-f]{17}-enc[0-9a-f]{1,16}$/
@@ -128,6 +134,8 @@ const TABLE: Record<Action, Row> = {
   quarantine: { shapes: [{ name: isName }], roles: ['operator'] },
   'lift-quarantine': { shapes: [{ name: isName }], roles: ['operator'] },
   'describe-log': { shapes: [{}], roles: ROLES },
+  'take-backup': { shapes: [{ name: isName }], roles: ['operator'] },
+  'restore-backup': { shapes: [{ storeId: isKey, bytes: isUint(MAX_BACKUP_BYTES) }], roles: ['operator'] },
   'read-log': { shapes: [{ subject: isName }], roles: ['auditor'] },
   propose: {
     shapes: [

@@ -37,6 +37,8 @@ export type EnclavesOptions = {
   /** What the host knows of a name from its log. */
   admitted(name: string): Admitted | undefined
   isQuarantined(name: string): boolean
+  /** The store is being put back, and nobody opens it meanwhile. */
+  isRestoring(storeId: string): boolean
   /** By which releases are judged, at this moment. */
   admission(): Pick<LaunchInput, 'policy' | 'rolledOut'>
   tell(message: ToParent): void
@@ -135,6 +137,21 @@ export class Enclaves {
     return { EnclaveName: name, Quarantined: true, Terminated: enclave !== undefined }
   }
 
+  /** @throws RefusedError ERR_ENCLAVE_NOT_FOUND, ERR_STORE_NONE */
+  storeOf(name: string): string {
+    const { grant } = this.#running(name).launch
+    if (grant.kmsKey === null)
+      throw new RefusedError('ERR_STORE_NONE', `${name} keeps no store: its grant names no KMS`)
+    return grant.storeId
+  }
+
+  /** @throws RefusedError ERR_RESTORE_RUNNING */
+  refuseUsed(storeId: string): void {
+    const user = this.all.find(({ launch }) => launch.grant.storeId === storeId)
+    if (user !== undefined)
+      throw new RefusedError('ERR_RESTORE_RUNNING', `${user.name} uses this store: terminate it first`)
+  }
+
   describe(metadata: boolean): unknown[] {
     return this.all.map((enclave) => describe(enclave, metadata))
   }
@@ -180,6 +197,8 @@ export class Enclaves {
     })
     const { enclaveName: name, owners } = launch.grant
     this.#checkName(name, parameters.name, launch.firstOwner)
+    if (this.#options.isRestoring(launch.grant.storeId))
+      throw new RefusedError('ERR_RESTORE_BUSY', `the store of ${name} is being restored`)
     const cid = this.#registry.takeCid(parameters.cid)
     const cpuIds = Array.from({ length: parameters.cpuCount }, (_, index) => index)
     const slot = await this.#pool.take()

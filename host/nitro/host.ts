@@ -10,6 +10,7 @@ import { HOST } from '../log/proofs/entry.ts'
 import { type BootRecord, verifyGrantChain } from '../verifier/index.ts'
 import { encodeAnswer } from '../wire/admin.ts'
 import { MAX_ANSWER_CHARACTERS, type ToNitro } from '../wire/control.ts'
+import { Backups } from './backups.ts'
 import { Enclaves } from './enclaves.ts'
 import type { HostLog } from './log.ts'
 import { ParentLink, type ParentSettings } from './parent-link.ts'
@@ -46,6 +47,7 @@ export type HostOptions = {
 export class Host {
   readonly #options: HostOptions
   readonly #uploads = new Uploads()
+  readonly #backups = new Backups((message) => this.#parent.tell(message))
   readonly #watchdog: Watchdog
   readonly #parent: ParentLink
   readonly #pool: Pool
@@ -76,6 +78,7 @@ export class Host {
         admitted: (name) => log.state.offices.admitted(name),
         admission: () => ({ policy: log.state.guard.policy, rolledOut: log.state.guard.rolledOut }),
         isQuarantined: (name) => log.state.isQuarantined(name),
+        isRestoring: (storeId) => this.#backups.isRestoring(storeId),
         tell: (message) => this.#parent.tell(message),
       },
       this.#pool,
@@ -127,10 +130,14 @@ export class Host {
         return
       case 'closed':
         this.#uploads.drop(message.connection)
+        this.#backups.drop(message.connection)
         this.#readings.closed(message.connection)
         return
       case 'late':
         this.#watchdog.late(message.slot, message.waitedMs)
+        return
+      case 'moved':
+        this.#backups.moved(message)
         return
       case 'trouble':
         this.#options.onEvent({ event: 'store-trouble', message: message.reason.slice(0, 500) })
@@ -191,6 +198,7 @@ export class Host {
       case 'lift-quarantine':
       case 'roll-out':
       case 'rotate-store-keys':
+      case 'take-backup':
         return known(request.parameters.name)
       default:
         return HOST
@@ -225,6 +233,13 @@ export class Host {
         return { result: { ...this.#health(), reading: this.#readings.open(caller.connection, 'health') } }
       case 'describe-log':
         return { result: this.#describeLog() }
+      case 'take-backup':
+        return { result: await this.#backups.take(caller, this.#enclaves.storeOf(request.parameters.name)) }
+      case 'restore-backup': {
+        const { storeId, bytes } = request.parameters
+        this.#enclaves.refuseUsed(storeId)
+        return { result: await this.#backups.restore(caller, storeId, bytes) }
+      }
       case 'propose':
       case 'approve':
       case 'withdraw':

@@ -3,9 +3,17 @@
  * it carries the signed text to nitro and nitro's answer back.
  */
 import type { WebSocket } from 'ws'
+import { UnavailableError } from '../errors.ts'
 import { MAX_JWS_CHARACTERS, type ToNitro } from '../wire/control.ts'
 
-type Connection = { peer: WebSocket; request: number; id: string | number | null; uploading: boolean }
+type Connection = {
+  peer: WebSocket
+  request: number
+  id: string | number | null
+  uploading: boolean
+  /** Where bytes go that are not for nitro; undefined ends them. */
+  sink: ((bytes: Buffer | undefined) => void) | undefined
+}
 
 /** JSON-RPC 2.0 section 5.1 */
 const INVALID_REQUEST = -32600
@@ -23,7 +31,7 @@ export class AdminEndpoint {
   connect(peer: WebSocket): void {
     if (this.#connections.size >= MAX_CONNECTIONS) return peer.close(1013)
     const number = this.#next++
-    const connection: Connection = { peer, request: 0, id: null, uploading: false }
+    const connection: Connection = { peer, request: 0, id: null, uploading: false, sink: undefined }
     this.#connections.set(number, connection)
     peer.on('message', (data, isBinary) => {
       if (isBinary) this.#chunk(number, connection, data as Buffer)
@@ -31,6 +39,7 @@ export class AdminEndpoint {
     })
     peer.on('close', () => {
       this.#connections.delete(number)
+      connection.sink?.(undefined)
       this.#tell({ type: 'closed', connection: number })
     })
   }
@@ -41,6 +50,50 @@ export class AdminEndpoint {
     if (connection === undefined || connection.request !== request) return
     connection.uploading = true
     connection.peer.send(JSON.stringify({ jsonrpc: '2.0', method: 'upload', params: { id: connection.id } }))
+  }
+
+  /** Bytes of a backup to whoever asked for it; fulfils when they have left. @throws UnavailableError ERR_BACKUP_CONNECTION */
+  sendBytes(number: number, request: number, bytes: Uint8Array): Promise<void> {
+    const { peer } = this.#asker(number, request)
+    return new Promise((resolve, reject) =>
+      peer.send(bytes, { binary: true }, (error) => (error ? reject(gone()) : resolve())),
+    )
+  }
+
+  /** Asks for the bytes behind a request, and yields them as they come; the peer is slowed down. @throws UnavailableError ERR_BACKUP_CONNECTION */
+  async *receiveBytes(number: number, request: number): AsyncGenerator<Buffer> {
+    const connection = this.#asker(number, request)
+    const { peer } = connection
+    const waiting: (Buffer | undefined)[] = []
+    let wake: () => void = () => {}
+    connection.sink = (bytes) => {
+      waiting.push(bytes)
+      if (bytes !== undefined) peer.pause()
+      wake()
+    }
+    this.upload(number, request)
+    try {
+      for (;;) {
+        if (waiting.length === 0)
+          await new Promise<void>((resolve) => {
+            wake = resolve
+          })
+        const bytes = waiting.shift()
+        if (bytes === undefined) return
+        yield bytes
+        if (waiting.length === 0) peer.resume()
+      }
+    } finally {
+      connection.sink = undefined
+      connection.uploading = false
+      peer.resume()
+    }
+  }
+
+  #asker(number: number, request: number): Connection {
+    const connection = this.#connections.get(number)
+    if (connection === undefined || connection.request !== request) throw gone()
+    return connection
   }
 
   /** `json` is the inside of a JSON-RPC answer: {"result":…} or {"error":…}. */
@@ -72,8 +125,13 @@ export class AdminEndpoint {
 
   #chunk(number: number, connection: Connection, bytes: Buffer): void {
     if (!connection.uploading) return connection.peer.close(1008, 'nobody asked for bytes')
+    if (connection.sink !== undefined) return connection.sink(bytes)
     this.#tell({ type: 'chunk', connection: number, bytes })
   }
+}
+
+function gone(): UnavailableError {
+  return new UnavailableError('ERR_BACKUP_CONNECTION', 'whoever asked has gone')
 }
 
 type Call = { id: string | number } & ({ jws: string; since: number } | { query: string })

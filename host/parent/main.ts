@@ -6,6 +6,7 @@ import { Socket } from 'node:net'
 import { dirname } from 'node:path'
 import { ControlReader, encodeControl, TO_NITRO, TO_PARENT, type ToNitro, type ToParent } from '../wire/control.ts'
 import { AdminEndpoint } from './admin.ts'
+import { Backups } from './backups.ts'
 import { confine } from './confine.ts'
 import { Gateway } from './gateway.ts'
 import { KmsRelay } from './kms-relay.ts'
@@ -19,6 +20,7 @@ const tell = (message: ToNitro) => void control.write(encodeControl(TO_NITRO, me
 const slots = new Slots(tell)
 const admin = new AdminEndpoint(tell)
 let gateway: Gateway | undefined
+let backups: Backups | undefined
 
 async function handle(message: ToParent): Promise<void> {
   switch (message.type) {
@@ -26,6 +28,7 @@ async function handle(message: ToParent): Promise<void> {
       const folder = dirname(message.enclavesSocket)
       // Before the process is confined: what it maps and loads for the store is open then.
       const engine = await openEngine(folder, message.store)
+      backups = new Backups(engine, admin, folder, tell)
       const kms = new KmsRelay(message.kmsSocket)
       await slots.listen(message.enclavesSocket, { stepDeadlineMs: message.stepDeadlineMs, engine, kms })
       gateway = new Gateway(slots, admin, { origins: message.origins, hosts: message.hosts })
@@ -49,6 +52,10 @@ async function handle(message: ToParent): Promise<void> {
       return admin.upload(message.connection, message.request)
     case 'answer':
       return admin.answer(message.connection, message.request, message.json)
+    case 'backup':
+      return backups?.take(message.connection, message.request, message.store)
+    case 'restore':
+      return backups?.restore(message.connection, message.request, message.store, message.bytes)
     case 'shutdown':
       process.exit(0)
   }

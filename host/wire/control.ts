@@ -53,6 +53,9 @@ export const TO_PARENT = {
   /** The request was verified: let the client send its image. */
   upload: { connection: 'uint', request: 'uint' },
   answer: { connection: 'uint', request: 'uint', json: 'text' },
+  /** The request was verified: send this store to whoever made it, or take it from there. */
+  backup: { connection: 'uint', request: 'uint', store: 'text' },
+  restore: { connection: 'uint', request: 'uint', store: 'text', bytes: 'uint' },
   shutdown: {},
 } as const satisfies Record<string, Record<string, Field>>
 
@@ -71,6 +74,8 @@ export const TO_NITRO = {
   /** Slot has not answered for so long. Nitro looks itself before it believes it. */
   late: { slot: 'uint', waitedMs: 'uint' },
   lost: { slot: 'uint' },
+  /** A backup was sent or taken, or was not: then a code and a reason. */
+  moved: { request: 'uint', records: 'uint', headHash: 'text', code: 'text', reason: 'text' },
   /** The store's backend does not answer. */
   trouble: { reason: 'text' },
 } as const satisfies Record<string, Record<string, Field>>
