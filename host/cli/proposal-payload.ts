@@ -16,7 +16,6 @@ export type PayloadOptions = {
   role?: string
   publicKey?: string
   enclaveName?: string
-  backup?: string
 }
 
 const OFFICES = { operator: 'operators', approver: 'approvers', auditor: 'auditors' } as const
@@ -48,10 +47,6 @@ function compose(action: string, options: PayloadOptions, inForce: DatedPolicy) 
       return { action, payload: { release: given(options.release, '--release') } } as const
     case 'rotate-store-keys':
       return { action, payload: { enclave: given(options.enclaveName, '--enclave-name') } } as const
-    case 'restore-backup': {
-      const enclave = given(options.enclaveName, '--enclave-name')
-      return { action, payload: { enclave, backup: given(options.backup, '--backup') } } as const
-    }
     default:
       throw new UsageError(
         'ERR_USAGE_ACTION',

@@ -136,8 +136,6 @@ function describePayload(payload: Payload, before: DatedPolicy, releases: ShownR
     }
     case 'rotate-store-keys':
       return [`new keys for the store of ${payload.enclave}`]
-    case 'restore-backup':
-      return [`the store of ${payload.enclave} becomes backup ${payload.backup}`]
   }
 }
 

@@ -40,7 +40,10 @@ export type Parameters = {
   'describe-log': Record<string, never>
   /** The store of an enclave, sealed as it lies there, while it is served. */
   'take-backup': { name: string }
-  /** Puts a backup in the place of a store that nobody uses: stale, until an owner accepts it. */
+  /**
+   * Puts a backup in the place of a store that nobody uses. Not guarded: the store is stale then, and serves nothing until its owner accepts
+   * it by a key that no office of the host has. An operator could put old files there without this action, and comes no further.
+   */
   'restore-backup': { storeId: string; bytes: number }
   /** Opens a reading of a subject's entries: an enclave's name, or `host`. */
   'read-log': { subject: string }

@@ -197,8 +197,6 @@ export class Enclaves {
     })
     const { enclaveName: name, owners } = launch.grant
     this.#checkName(name, parameters.name, launch.firstOwner)
-    if (this.#options.isRestoring(launch.grant.storeId))
-      throw new RefusedError('ERR_RESTORE_BUSY', `the store of ${name} is being restored`)
     const cid = this.#registry.takeCid(parameters.cid)
     const cpuIds = Array.from({ length: parameters.cpuCount }, (_, index) => index)
     const slot = await this.#pool.take()
@@ -217,6 +215,9 @@ export class Enclaves {
           `the layers around the new process are ${JSON.stringify(slot.isolation)}, the boot record says ${JSON.stringify(isolation)}`,
         )
       limitDataOf(slot.pid, PROCESS_DATA_BYTES + parameters.memoryMiB * MIB)
+      // With nothing awaited before it is registered: a restore looks for it there
+      if (this.#options.isRestoring(launch.grant.storeId))
+        throw new RefusedError('ERR_RESTORE_BUSY', `the store of ${name} is being restored`)
       this.#registry.add(enclave)
       this.#follow(enclave)
       // Before the kernel is there to ask for it

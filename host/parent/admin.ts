@@ -100,6 +100,8 @@ export class AdminEndpoint {
   answer(number: number, request: number, json: string): void {
     const connection = this.#connections.get(number)
     if (connection === undefined || connection.request !== request) return
+    // Answered before all of it came: what follows is not taken
+    connection.sink?.(undefined)
     connection.peer.send(JSON.stringify({ jsonrpc: '2.0', id: connection.id, ...(JSON.parse(json) as object) }))
     connection.request = 0
     connection.uploading = false

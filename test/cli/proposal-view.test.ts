@@ -88,7 +88,7 @@ t.test('sees a difference in every field of a policy', async (t) => {
     { auditors: [] },
     { revoked: ['12'.repeat(32)] },
     { roles: { ...policy.roles, auditor: [] } },
-    { guards: { ...policy.guards, 'restore-backup': 3 } },
+    { guards: { ...policy.guards, 'rotate-store-keys': 3 } },
     { pipelineCertificates: [] },
     { releaseRules: [] },
     { releaseRules: policy.releaseRules.map((rule) => ({ ...rule, approval: false })) },

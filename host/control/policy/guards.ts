@@ -9,7 +9,6 @@ export const GUARDED_ACTIONS = [
   /** A release may not be launched any more. */
   'retire-release',
   'rotate-store-keys',
-  'restore-backup',
 ] as const
 export type GuardedAction = (typeof GUARDED_ACTIONS)[number]
 

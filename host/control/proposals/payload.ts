@@ -18,7 +18,6 @@ export type Payload =
   | { action: 'roll-out'; release: Release }
   | { action: 'retire-release'; release: string }
   | { action: 'rotate-store-keys'; enclave: string }
-  | { action: 'restore-backup'; enclave: string; backup: string }
 
 export function parseGuardedAction(value: unknown): GuardedAction {
   if (!GUARDED_ACTIONS.includes(value as GuardedAction))
@@ -43,10 +42,6 @@ export function parsePayload(action: GuardedAction, payload: Json): Payload {
     case 'rotate-store-keys': {
       const { enclave } = shape.exactly(payload, ['enclave'], 'the payload')
       return { action, enclave: shape.text(enclave, ENCLAVE_NAME, 'enclave') }
-    }
-    case 'restore-backup': {
-      const { enclave, backup } = shape.exactly(payload, ['enclave', 'backup'], 'the payload')
-      return { action, enclave: shape.text(enclave, ENCLAVE_NAME, 'enclave'), backup: shape.hex(backup, 48, 'backup') }
     }
   }
 }

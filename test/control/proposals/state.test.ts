@@ -119,17 +119,12 @@ t.test('rejects payloads that are not of their action', async (t) => {
       world.proposal('rotate-store-keys', { enclave: '\u001b[2J' }),
       'ERR_PROPOSAL_PAYLOAD',
     ],
-    [
-      'a backup by no digest',
-      world.proposal('restore-backup', { enclave: 'keyvalue', backup: '../..' }),
-      'ERR_PROPOSAL_PAYLOAD',
-    ],
+    ['a release by no digest', world.proposal('retire-release', { release: '../..' }), 'ERR_PROPOSAL_PAYLOAD'],
     ['no policy', world.proposal('change-policy', { policy: {} }), 'ERR_POLICY_SYNTAX'],
     ['no envelope', world.proposal('roll-out', { certificate: '', envelope: {} }), 'ERR_PROPOSAL_PAYLOAD'],
   ]
   for (const [name, entry, code] of rows) t.equal(world.log(entry), code, name)
   t.equal(world.log(world.proposal('rotate-store-keys', { enclave: 'keyvalue' })), HOLDS)
-  t.equal(world.log(world.proposal('restore-backup', { enclave: 'keyvalue', backup: release })), HOLDS)
 })
 
 t.test('takes a payload up to its limit', async (t) => {
