@@ -11,16 +11,17 @@ const ANSWER_MS = 30_000
 const CHUNK_BYTES = 1_048_576
 const MAX_BODY_BYTES = 1_048_576
 
-/** What the admin endpoint said, whole, and what stands in it. */
-export type AdminAnswer = { text: string; code: string | undefined; result: unknown }
+/** What the admin endpoint said, whole, and what stands in it. `file` is what it sent before that. */
+export type AdminAnswer = { text: string; code: string | undefined; result: unknown; file: Buffer }
 
 /** Sends one message as it is. @param image what follows it, should the host ask */
 export function sendAdmin(target: Target, message: string, image?: Uint8Array): Promise<AdminAnswer> {
   return new Promise((resolve) => {
     const socket = new WebSocket(`${target.running.gateway}/admin`, { perMessageDeflate: false })
-    const end = (answer: AdminAnswer) => {
+    const pieces: Buffer[] = []
+    const end = (answer: Omit<AdminAnswer, 'file'>) => {
       clearTimeout(timer)
-      resolve(answer)
+      resolve({ ...answer, file: Buffer.concat(pieces) })
       socket.terminate()
     }
     const silent = (why: string) => end({ text: '', code: why, result: undefined })
@@ -28,7 +29,8 @@ export function sendAdmin(target: Target, message: string, image?: Uint8Array): 
     socket.on('open', () => socket.send(message))
     socket.on('error', (error) => silent(error.message))
     socket.on('close', (code) => silent(`CLOSED_${code}`))
-    socket.on('message', (data) => {
+    socket.on('message', (data, isBinary) => {
+      if (isBinary) return pieces.push(data as Buffer)
       const text = String(data)
       const answer = JSON.parse(text) as {
         method?: string
@@ -40,7 +42,7 @@ export function sendAdmin(target: Target, message: string, image?: Uint8Array): 
           socket.send(image.subarray(at, at + CHUNK_BYTES))
         return
       }
-      end({
+      return end({
         text,
         code: answer.error === undefined ? undefined : (answer.error.data?.code ?? 'ERROR'),
         result: answer.result?.value,

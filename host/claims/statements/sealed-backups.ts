@@ -5,6 +5,7 @@ import { join, relative } from 'node:path'
 import { type Attempt, impossible, refused, sharedTwin, through } from '../attempt.ts'
 import { formsOf, holdsCanary } from '../canary.ts'
 import type { Claim } from '../claim.ts'
+import { ask as askHost } from '../doors.ts'
 import { callKms } from '../kms-door.ts'
 import type { Target } from '../target.ts'
 
@@ -44,6 +45,18 @@ function copies(target: Target): Attempt[] {
   const { name, value } = target.canary
   const any = (text: string) => (bytes: Buffer) => formsOf(text).some((form) => bytes.includes(form))
   return [
+    {
+      what: 'take a backup as an operator, and search it for the canary',
+      attack: async () => {
+        const { code, file } = await askHost(target, 'operator', {
+          action: 'take-backup',
+          parameters: { name: target.enclave },
+        })
+        if (code !== undefined || file.length === 0) return impossible(`no backup came: ${code}`)
+        return holdsCanary(file, target.canary) ? through('it holds it') : refused(`${file.length} bytes, without it`)
+      },
+      twin,
+    },
     search('the canary', (bytes) => holdsCanary(bytes, target.canary)),
     search('the name of the record alone', any(name)),
     search('the hash of the name, by which it could be guessed', (bytes) =>
