@@ -3,6 +3,7 @@ import { createReadStream, existsSync, readdirSync, readFileSync, writeFileSync 
 import { join } from 'node:path'
 import t from 'tap'
 import { holdsCanary } from '../../host/claims/canary.ts'
+import { backup, restore } from '../../host/cli/backup.ts'
 import { readText } from '../../host/cli/files.ts'
 import { adminRequest } from '../../host/cli/running-host.ts'
 import { acceptStoreHead, type Enclave, identityFromPem, readStoreHeads } from '../../host/client/index.ts'
@@ -62,13 +63,9 @@ t.test('takes a backup while writes go on: one moment of them, checked without a
 })
 
 t.test('refuses a backup of nobody, and a file that cannot be written', async (t) => {
-  const unknown = await cli('backup', '--enclave-name', 'nobody', '--output', `${file}.2`)
-  t.match(unknown.stderr, /ERR_ENCLAVE_NOT_FOUND/)
-  t.not(unknown.code, 0)
-  t.match(
-    (await cli('backup', '--enclave-name', 'keyvalue', '--output', join(folder.root, 'none/file'))).stderr,
-    /ERR_FILE_WRITE/,
-  )
+  const take = (enclaveName: string, output: string) => refusal(backup({ data: folder.root, enclaveName, output }))
+  t.equal(await take('nobody', `${file}.2`), 'ERR_ENCLAVE_NOT_FOUND')
+  t.equal(await take('keyvalue', join(folder.root, 'none/file')), 'ERR_FILE_WRITE')
   t.same(
     readdirSync(folder.root).filter((name) => name.startsWith('keyvalue.backup')),
     ['keyvalue.backup'],
@@ -99,12 +96,12 @@ t.test('refuses files that are altered, cut, of something else or of another sto
   const wrong = join(folder.root, 'wrong')
   for (const [code, bytes] of rows) {
     writeFileSync(wrong, bytes)
-    t.match((await cli('restore', wrong)).stderr, new RegExp(`^${code}`), 'by the command')
+    t.equal(await refusal(restore(wrong, { data: folder.root })), code, 'by the command')
     const asked = await restoreAs((await verified()).manifest.store, bytes)
     t.equal(asked, code, 'and by the host, whoever asks')
   }
   t.equal(await restoreAs('5a'.repeat(32), whole), 'ERR_BACKUP_STORE')
-  t.match((await cli('restore', join(folder.root, 'none'))).stderr, /ERR_FILE_READ/)
+  t.equal(await refusal(restore(join(folder.root, 'none'), { data: folder.root })), 'ERR_FILE_READ')
   t.same(
     readdirSync(folder.store).filter((name) => name.endsWith('.part')),
     [],
