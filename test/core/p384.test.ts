@@ -1,12 +1,14 @@
 // ECDSA on P-384 against others' vectors, node:crypto, and BigInt where keys and scalars are at their edges.
 import { createECDH, createHash, generateKeyPairSync, randomBytes, randomInt, sign } from 'node:crypto'
 import t from 'tap'
-import { cores } from '../kit/cores.ts'
+import { instantiateCore } from '../../host/core/module.ts'
+import { coreBytes, cores } from '../kit/cores.ts'
 import { account, hex, readVectors, vectorTest } from '../vectors/kit.ts'
 
-/** The field's prime and the order of the base point, SP 800-186 section 3.2.1.4. */
+/** The field's prime, the order of the base point and the curve's B, SP 800-186 section 3.2.1.4. */
 const P = 2n ** 384n - 2n ** 128n - 2n ** 96n + 2n ** 32n - 1n
 const N = 0xffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973n
+const B = 0xb3312fa7e23ee7e4988e056be3f82d19181d9c6efe8141120314088f5013875ac656398d8a2ed19d2a85c8edd3ec2aefn
 
 type Suite = {
   testGroups: {
@@ -52,6 +54,16 @@ function flipped(bytes: Uint8Array, bit: number): Buffer {
   return copy
 }
 
+/** The point of the least x from `from` on. p is 3 modulo 4, so a root is a power. */
+function pointFrom(from: bigint): [x: bigint, y: bigint] {
+  for (let x = from; ; x++) {
+    const square = mod(x ** 3n - 3n * x + B, P)
+    let y = 1n
+    for (let b = square, e = (P + 1n) / 4n; e > 0n; e >>= 1n, b = (b * b) % P) if (e & 1n) y = (y * b) % P
+    if ((y * y) % P === square) return [x, y]
+  }
+}
+
 const randomScalar = () => mod(decode(randomBytes(48)), N - 1n) + 1n
 
 for (const { build, core } of cores) {
@@ -69,21 +81,24 @@ for (const { build, core } of cores) {
     account(t, `wycheproof ECDSA P-384, ${build}`, { executed, outOfScope: 0, total: 280 })
   })
 
-  t.test(`${build} build: RFC 6979 A.2.6: accepts its signatures with SHA-384, refuses each on the other`, async (t) => {
-    const key = hex(
-      '04ec3a4e415b4e19a4568618029f427fa5da9a8bc4ae92e02e06aae5286b300c64def8f0ea9055866064a254515480bc138015d9b72d7d57244ea8ef9ac0c621896708a59367f9dfb9f54ca84b3f1c9db1288b231c3ae0d4fe7344fd2533264720',
-    )
-    const sample = hex(
-      '94edbb92a5ecb8aad4736e56c691916b3f88140666ce9fa73d64c4ea95ad133c81a648152e44acf96e36dd1e80fabe4699ef4aeb15f178cea1fe40db2603138f130e740a19624526203b6351d0a3a94fa329c145786e679e7b82c71a38628ac8',
-    )
-    const test = hex(
-      '8203b63d3c853e8d77227fb377bcf7b7b772e97892a80f36ab775d509d7a5feb0542a7f0812998da8f1dd3ca3cf023dbddd0760448d42d8a43af45af836fce4de8be06b485e9b61b827c2f13173923e06a739f040649a667bf3b828246baa5a5',
-    )
-    t.equal(verify(key, Buffer.from('sample'), sample), true)
-    t.equal(verify(key, Buffer.from('test'), test), true)
-    t.equal(verify(key, Buffer.from('sample'), test), false)
-    t.equal(verify(key, Buffer.from('test'), sample), false)
-  })
+  t.test(
+    `${build} build: RFC 6979 A.2.6: accepts its signatures with SHA-384, refuses each on the other`,
+    async (t) => {
+      const key = hex(
+        '04ec3a4e415b4e19a4568618029f427fa5da9a8bc4ae92e02e06aae5286b300c64def8f0ea9055866064a254515480bc138015d9b72d7d57244ea8ef9ac0c621896708a59367f9dfb9f54ca84b3f1c9db1288b231c3ae0d4fe7344fd2533264720',
+      )
+      const sample = hex(
+        '94edbb92a5ecb8aad4736e56c691916b3f88140666ce9fa73d64c4ea95ad133c81a648152e44acf96e36dd1e80fabe4699ef4aeb15f178cea1fe40db2603138f130e740a19624526203b6351d0a3a94fa329c145786e679e7b82c71a38628ac8',
+      )
+      const test = hex(
+        '8203b63d3c853e8d77227fb377bcf7b7b772e97892a80f36ab775d509d7a5feb0542a7f0812998da8f1dd3ca3cf023dbddd0760448d42d8a43af45af836fce4de8be06b485e9b61b827c2f13173923e06a739f040649a667bf3b828246baa5a5',
+      )
+      t.equal(verify(key, Buffer.from('sample'), sample), true)
+      t.equal(verify(key, Buffer.from('test'), test), true)
+      t.equal(verify(key, Buffer.from('sample'), test), false)
+      t.equal(verify(key, Buffer.from('test'), sample), false)
+    },
+  )
 
   t.test(`${build} build: accepts 300 signatures of node:crypto, and refuses each with one bit changed`, async (t) => {
     const wrong: string[] = []
@@ -169,51 +184,61 @@ for (const { build, core } of cores) {
     for (const other of [0n, N, 2n ** 384n - 1n, r ^ 1n]) t.equal(verify(key, message, signatureOf(other, 5n)), false)
   })
 
-  t.test(`${build} build: accepts a key, and refuses it off the curve, unreduced, compressed, at infinity`, async (t) => {
-    const message = randomBytes(16)
-    const d = randomScalar()
-    const key = multipleOfBase(d)
-    const signature = signWith(d, randomScalar(), message)
-    t.equal(verify(key, message, signature), true)
-    t.equal(verify(flipped(key, 8 * 96), message, signature), false, 'y + 1 or y - 1')
-    for (const tag of [0, 2, 3, 5, 6, 7]) {
-      const tagged = Buffer.from(key)
-      tagged[0] = tag
-      t.equal(verify(tagged, message, signature), false, `tag ${tag}`)
-    }
-    const compressed = Buffer.concat([Buffer.of(2 + ((key[96] as number) & 1)), key.subarray(1, 49)])
-    t.equal(verify(compressed, message, signature), false, 'compressed')
-    t.equal(verify(Buffer.alloc(97), message, signature), false, 'zeros')
-    t.equal(verify(Buffer.of(0), message, signature), false, 'infinity')
-    for (const length of [96, 98]) t.equal(verify(Buffer.alloc(length, key), message, signature), false, `${length}`)
-    for (const length of [0, 95, 97])
-      t.equal(verify(key, message, Buffer.alloc(length, signature)), false, `${length} bytes of signature`)
-  })
+  t.test(
+    `${build} build: accepts a key, and refuses it off the curve, unreduced, compressed, at infinity`,
+    async (t) => {
+      const message = randomBytes(16)
+      const d = randomScalar()
+      const key = multipleOfBase(d)
+      const signature = signWith(d, randomScalar(), message)
+      t.equal(verify(key, message, signature), true)
+      t.equal(verify(flipped(key, 8 * 96), message, signature), false, 'y + 1 or y - 1')
+      for (const tag of [0, 2, 3, 5, 6, 7]) {
+        const tagged = Buffer.from(key)
+        tagged[0] = tag
+        t.equal(verify(tagged, message, signature), false, `tag ${tag}`)
+      }
+      const compressed = Buffer.concat([Buffer.of(2 + ((key[96] as number) & 1)), key.subarray(1, 49)])
+      t.equal(verify(compressed, message, signature), false, 'compressed')
+      t.equal(verify(Buffer.alloc(97), message, signature), false, 'zeros')
+      t.equal(verify(Buffer.of(0), message, signature), false, 'infinity')
+      for (const length of [96, 98]) t.equal(verify(Buffer.alloc(length, key), message, signature), false, `${length}`)
+      for (const length of [0, 95, 97])
+        t.equal(verify(key, message, Buffer.alloc(length, signature)), false, `${length} bytes of signature`)
+    },
+  )
 
-  t.test(`${build} build: accepts a point of small x, and refuses it with x + p`, async (t) => {
-    // The least x > 0 for which there is a y: p is 3 modulo 4, so a root is a power.
-    const B = 0xb3312fa7e23ee7e4988e056be3f82d19181d9c6efe8141120314088f5013875ac656398d8a2ed19d2a85c8edd3ec2aefn
-    const power = (x: bigint, e: bigint) => {
-      let result = 1n
-      for (let b = mod(x, P), n = e; n > 0n; n >>= 1n, b = (b * b) % P) if (n & 1n) result = (result * b) % P
-      return result
-    }
-    let x = 0n
-    let y = 0n
-    do {
-      x++
-      y = power(x ** 3n - 3n * x + B, (P + 1n) / 4n)
-    } while ((y * y - x ** 3n + 3n * x - B) % P !== 0n)
-    // Q is nobody's: with u2 = 1 and u1 = 0 where the digest is a multiple of N is out of reach, so R = a G + Q by BigInt's line.
-    const a = randomScalar()
-    const base = multipleOfBase(a)
-    const [bx, by] = [xOf(base), decode(base.subarray(49))]
-    const slope = mod((by - y) * inverse(bx - x, P), P)
-    const r = mod(slope * slope - x - bx, P) % N
-    // u2 = r/s = 1 makes s = r; u1 = e/s must be a, so the message's digest must be a r: no message is known, and the digest is passed.
-    const digest = encode((a * r) % N)
-    const point = (value: bigint) => Buffer.concat([Buffer.of(4), encode(value), encode(y)])
-    t.equal(core.p384.verifyDigest(point(x), digest, signatureOf(r, r)), true)
-    t.equal(core.p384.verifyDigest(point(x + P), digest, signatureOf(r, r)), false)
-  })
+  t.test(
+    `${build} build: accepts digests of 0 and above N, points of x near 0 and above N, refuses x + p`,
+    async (t) => {
+      const exports = instantiateCore(coreBytes(build))
+      const at = exports.allocate(512)
+      const verifyDigest = (key: Uint8Array, digest: Uint8Array, signature: Uint8Array) => {
+        const memory = new Uint8Array(exports.memory.buffer, at)
+        memory.set(key)
+        memory.set(digest, 128)
+        memory.set(signature, 256)
+        return exports.p384Verify(at, at + 128, at + 256) !== 0
+      }
+      const d = randomScalar()
+      for (const digest of [0n, 1n, N - 1n, N, N + 1n, 2n ** 384n - 1n]) {
+        const k = randomScalar()
+        const r = xOf(multipleOfBase(k)) % N
+        const s = mod(inverse(k, N) * (digest + r * d), N)
+        t.equal(verifyDigest(multipleOfBase(d), encode(digest), signatureOf(r, s)), true, `digest ${digest}`)
+        t.equal(verifyDigest(multipleOfBase(d), encode(digest ^ 2n), signatureOf(r, s)), false, 'a bit changed')
+      }
+      // Under a digest of 0, s = r makes R the key itself: valid for any point, with r = x modulo N.
+      const zero = encode(0n)
+      for (const from of [1n, N + 1n]) {
+        const [x, y] = pointFrom(from)
+        const point = (value: bigint) => Buffer.concat([Buffer.of(4), encode(value), encode(y)])
+        t.equal(verifyDigest(point(x), zero, signatureOf(x % N, x % N)), true, `x ${x}`)
+        t.equal(verifyDigest(point(x), zero, signatureOf((x % N) + 1n, (x % N) + 1n)), false, 'r + 1')
+        if (x + P < 2n ** 384n) t.equal(verifyDigest(point(x + P), zero, signatureOf(x % N, x % N)), false, 'x + p')
+      }
+      const [x] = pointFrom(1n)
+      t.ok(x + P < 2n ** 384n, 'the unreduced x was tried')
+    },
+  )
 }
