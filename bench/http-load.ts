@@ -59,7 +59,7 @@ export class LoadConnection {
     this.#receivedBytes += chunk.length
     if (this.#expected < 0) this.#readHead()
     if (this.#expected < 0 || this.#receivedBytes < this.#expected) return
-    if (this.#expected === 0 && !Buffer.concat(this.#received).subarray(-LAST_CHUNK.length).equals(LAST_CHUNK)) return
+    if (this.#expected === 0 && !this.#endsWith(LAST_CHUNK)) return
     const answer = { status: this.#status, bytes: this.#receivedBytes }
     this.#received = []
     this.#receivedBytes = 0
@@ -67,6 +67,17 @@ export class LoadConnection {
     const waiter = this.#waiter
     this.#waiter = undefined
     waiter?.resolve(answer)
+  }
+
+  /** The end may have come in several pieces; what is before it is long, and not to be copied each time. */
+  #endsWith(end: Buffer): boolean {
+    const tail: Buffer[] = []
+    for (let i = this.#received.length - 1, bytes = 0; i >= 0 && bytes < end.length; i--) {
+      const piece = this.#received[i] as Buffer
+      tail.unshift(piece.subarray(-end.length))
+      bytes += piece.length
+    }
+    return Buffer.concat(tail).subarray(-end.length).equals(end)
   }
 
   /** Sets the length of the whole answer, 0 for a chunked one. */

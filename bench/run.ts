@@ -15,6 +15,7 @@ import { allPeers } from './crypto.ts'
 import { runKernels } from './kernels.ts'
 import { runLaunch } from './launch.ts'
 import { runRpc } from './rpc.ts'
+import { runStore } from './store.ts'
 import { tinybenchSampler } from './tinybench-sampler.ts'
 
 const { values, positionals } = parseArgs({
@@ -36,12 +37,13 @@ if (chosen('crypto')) {
   if (!quick) await runKernels(pace, report.add)
   await runKeys(quick, report.add)
 }
-if (chosen('launch') || chosen('attestation') || chosen('rpc')) {
+if (chosen('launch') || chosen('attestation') || chosen('rpc') || chosen('store')) {
   const host = await HostUnderTest.start()
   try {
     if (chosen('launch')) await runLaunch(host, quick, report.add)
     if (chosen('attestation')) await runAttestation(host, quick, report.add)
     if (chosen('rpc')) await runRpc(host, quick, report.add)
+    if (chosen('store')) await runStore(host, quick, report.add)
   } finally {
     await host.stop()
   }

@@ -53,6 +53,7 @@ const RULES: Rule[] = [
   faster('Attestation documents a second', '4 askers', 'P-384 signatures alone', 0.8),
   atMost('Attested call, one session', '64 B', 100e3),
   atLeast('Attested calls a second', '1 KiB, 16 sessions', 100e3),
+  atMost('run-enclave until it serves', '100,000 records of 1 KiB', 1e9, 'wasmclave'),
   guard('AES-256-GCM seal', '16 KiB', '@noble', 6),
   guard('AES-256-GCM open', '16 KiB', '@noble', 6),
   guard('ChaCha20-Poly1305 seal', '16 KiB', 'libsodium', 2.5),

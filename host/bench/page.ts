@@ -22,6 +22,10 @@ const TITLES: Record<Suite, [title: string, lead: string]> = {
     'Attested calls',
     'Sealed from the client to the enclave, beside a plain WebSocket echo that does nothing else.',
   ],
+  store: [
+    'The store',
+    'Durable writes and reads through the attested channel, and the opening of a store, beside bare lmdb that syncs each commit too.',
+  ],
 }
 
 export function resultPage(result: BenchResult): string {

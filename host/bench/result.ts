@@ -6,8 +6,8 @@ import { UsageError } from '../errors.ts'
 
 export const RESULT_FORMAT = 'wasmclave-bench/1'
 
-export type Suite = 'crypto' | 'launch' | 'attestation' | 'rpc'
-export const SUITES: readonly Suite[] = ['crypto', 'launch', 'attestation', 'rpc']
+export type Suite = 'crypto' | 'launch' | 'attestation' | 'rpc' | 'store'
+export const SUITES: readonly Suite[] = ['crypto', 'launch', 'attestation', 'rpc', 'store']
 
 /** Nanoseconds a call, calls a second, or bytes. */
 export type Unit = 'ns' | '/s' | 'B'

@@ -1,12 +1,16 @@
 /** `wasmclave attest`: an attestation document for evidence, with the records behind PCR16-18. */
+
+import { join } from 'node:path'
 import { MESSAGE_ATTEST, MESSAGE_ATTESTED } from '../../assembly/abi/channel.ts'
 import { dial } from '../client/transport.ts'
+import type { PolicyChange } from '../control/proposals/state.ts'
 import { RefusedError, UnavailableError, UsageError } from '../errors.ts'
 import { parseAttestationDocument, type RecordPreimages } from '../verifier/index.ts'
 import { type Cbor, decodeCbor, encodeCbor } from '../wire/cbor.ts'
+import { encodeBundle } from './bundle.ts'
 import { readFile, writeFile } from './files.ts'
 import { printJson } from './output.ts'
-import { findHost } from './running-host.ts'
+import { AdminSession, developmentSigner, findHost, type RunningHost } from './running-host.ts'
 
 export type AttestOptions = {
   data: string
@@ -16,6 +20,8 @@ export type AttestOptions = {
   publicKey?: string
   output?: string
   records?: string
+  bundle?: string
+  referenceValues?: string
 }
 
 const ANSWER_MS = 10_000
@@ -34,12 +40,44 @@ export async function attest(options: AttestOptions): Promise<void> {
   writeFile(output, document)
   if (options.records !== undefined)
     writeFile(options.records, encodeCbor([grantChain, admissionRecord, bootRecord] as Cbor))
+  if (options.bundle !== undefined) {
+    const records = { document, grantChain, admissionRecord, bootRecord }
+    const referenceValues = readFile(options.referenceValues ?? missingReference())
+    const host = findHost(options.data)
+    const genesis = readFile(join(host.folder.nitro, 'genesis.json'))
+    writeFile(
+      options.bundle,
+      encodeBundle({ ...records, genesis, changes: await policyChanges(host), referenceValues }),
+    )
+  }
   printJson({
     ModuleID: parsed.moduleId,
     Timestamp: new Date(parsed.timestampMs).toISOString(),
     Bytes: document.length,
     Output: output,
   })
+}
+
+function missingReference(): never {
+  throw new UsageError('ERR_USAGE_MISSING', '--bundle wants --reference-values, which "release sign" wrote')
+}
+
+/** How the policy came to be what it is, from whoever may read it. */
+async function policyChanges(host: RunningHost): Promise<PolicyChange[]> {
+  const session = new AdminSession(host, developmentSigner(host.folder, 'auditor'))
+  try {
+    const { policy } = (await session.request({ action: 'describe-policy', parameters: {} })) as {
+      policy: { version: number }
+    }
+    const changes: PolicyChange[] = []
+    for (let version = 1; version <= policy.version; version++)
+      changes.push(
+        (await session.request({ action: 'show-policy-change', parameters: { version } })) as unknown as PolicyChange,
+      )
+    return changes
+  } finally {
+    session.close()
+  }
 }
 
 /** A document and the records behind PCR16-18, as they came: nothing of it is appraised. */

@@ -1,5 +1,7 @@
 /** The command line: nitro-cli's verbs with its flags, and wasmclave's own beside them. One file a verb or a family of verbs. */
 import { Command, Option } from 'commander'
+import { addAdminVerbs } from './admin.ts'
+import { addProposalVerbs } from './admin-proposals.ts'
 import { attest } from './attest.ts'
 import { audit } from './audit.ts'
 import { badDocuments } from './bad-documents.ts'
@@ -243,6 +245,8 @@ const attestCommand = program
   .option('--user-data <hex>', 'goes behind the label of evidence')
   .option('--public-key <file>', 'only for images that declare attestCallerKey, such as echo')
   .option('--records <file>', 'where grant, admission and boot record go')
+  .option('--bundle <file>', 'where all that "verify --bundle" wants goes')
+  .option('--reference-values <file>', 'for the bundle: what "release sign" wrote')
   .option('--output <file>', 'where the document goes; required')
   .addHelpText('after', examples('wasmclave attest --enclave-name keyvalue --nonce 00ff --output doc.cbor'))
   .action(attest)
@@ -256,13 +260,16 @@ attestCommand
 const verifyCommand = program
   .command('verify')
   .description("judge an attestation document, ours or AWS's")
-  .argument('<document>')
+  .argument('[document]')
   .requiredOption('--root <pem>', 'the pinned root')
   .option('--nonce <hex>')
   .option('--at <when>', 'now, document, or a time of RFC 3339', 'now')
   .option('--records <file>', 'compare PCR16-18 with these')
   .option('--min-isolation <layers>', 'layers that must hold, with commas between (wants --records)')
   .option('--allow-debug', 'accept zero measurements')
+  .option('--bundle <file>', 'document, records, policies and reference values in one, offline')
+  .option('--signing-certificate <pem>', 'with --bundle: the pipeline whose reference values count')
+  .option('--owner <hex>', 'with --bundle: the owner, by its first key')
   .addHelpText('after', examples('wasmclave verify doc.cbor --root .wasmclave/nitro-root.pem --pcr0 6d1f…'))
 for (let index = 0; index < 32; index++)
   verifyCommand.addOption(
@@ -318,6 +325,7 @@ program
   .addHelpText('after', examples('wasmclave bench --quick', 'wasmclave bench --html figures.html'))
   .action(bench)
 
+addProposalVerbs(addAdminVerbs(program))
 addKmsVerbs(program)
 addReleaseVerbs(program)
 addStoreVerbs(program)

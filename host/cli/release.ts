@@ -9,8 +9,12 @@ import { verifyRelease } from './release-verify.ts'
 export function addReleaseVerbs(program: Command): void {
   const release = program
     .command('release')
-    .description('build, test, sign, publish and verify what may run')
+    .description('build, test, sign and verify what may run')
     .enablePositionalOptions()
+    .addHelpText(
+      'after',
+      '\nExamples:\n  wasmclave release build --docker-dir assembly/workloads/keyvalue --output-file keyvalue.eif\n  wasmclave release test --eif-path keyvalue.eif',
+    )
   const examples = (...lines: string[]) =>
     `\nExample${lines.length > 1 ? 's' : ''}:\n${lines.map((l) => `  ${l}`).join('\n')}`
 

@@ -3,8 +3,10 @@ import { UsageError } from '../errors.ts'
 import { appraise, checkIsolation, checkRecords, parseAttestationDocument, parseBootRecord } from '../verifier/index.ts'
 import { decodeCbor } from '../wire/cbor.ts'
 import { hex } from './attest.ts'
+import { decodeBundle, judgeBundle } from './bundle.ts'
 import { readFile, readText } from './files.ts'
 import { printJson } from './output.ts'
+import { readCertificate } from './release-verify.ts'
 
 export type VerifyOptions = {
   root: string
@@ -13,18 +15,17 @@ export type VerifyOptions = {
   allowDebug?: boolean
   records?: string
   minIsolation?: string
+  bundle?: string
+  signingCertificate?: string
+  owner?: string
 } & Record<string, unknown>
 
-export async function verify(file: string, options: VerifyOptions): Promise<void> {
+export async function verify(file: string | undefined, options: VerifyOptions): Promise<void> {
+  if (options.bundle !== undefined) return verifyBundle(options.bundle, file, options)
+  if (file === undefined) throw new UsageError('ERR_USAGE_MISSING', 'a document, or --bundle FILE')
   const document = parseAttestationDocument(readFile(file))
-  const now =
-    options.at === 'document'
-      ? new Date(document.timestampMs)
-      : options.at === 'now'
-        ? new Date()
-        : new Date(options.at)
-  if (Number.isNaN(now.getTime()))
-    throw new UsageError('ERR_USAGE_AT', `--at is now, document or a time of RFC 3339: ${options.at}`)
+  const at = timeOf(options.at)
+  const now = at === 'document' ? new Date(document.timestampMs) : at
   const pcrs: Record<number, string> = {}
   for (let index = 0; index < 32; index++) {
     const value = options[`pcr${index}`]
@@ -53,4 +54,25 @@ export async function verify(file: string, options: VerifyOptions): Promise<void
     checkIsolation(parseBootRecord(bootRecord), layers)
   }
   printJson(result)
+}
+
+async function verifyBundle(path: string, file: string | undefined, options: VerifyOptions): Promise<void> {
+  if (file !== undefined) throw new UsageError('ERR_USAGE_CONFLICT', 'a bundle brings its own document')
+  if (options.signingCertificate === undefined)
+    throw new UsageError('ERR_USAGE_MISSING', '--bundle wants --signing-certificate: the pipeline whose values count')
+  const pins = {
+    root: readText(options.root),
+    certificate: readCertificate(options.signingCertificate),
+    at: timeOf(options.at),
+    ...(options.owner !== undefined && { owner: options.owner.toLowerCase() }),
+  }
+  printJson(await judgeBundle(decodeBundle(readFile(path)), pins))
+}
+
+function timeOf(at: string): Date | 'document' {
+  if (at === 'document') return at
+  const time = at === 'now' ? new Date() : new Date(at)
+  if (Number.isNaN(time.getTime()))
+    throw new UsageError('ERR_USAGE_AT', `--at is now, document or a time of RFC 3339: ${at}`)
+  return time
 }

@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto'
 import { CompactSign, compactVerify } from 'jose'
 import { RefusedError } from '../errors.ts'
 import { HOST } from '../log/proofs/entry.ts'
+import { decodeCanonicalJson, encodeCanonicalJson, type Json } from '../wire/canonical-json.ts'
 import { type Action, isAction, isGuarded, parseAction, type Request } from './actions.ts'
 import type { Genesis } from './genesis.ts'
 import { publicKeyFromRaw, rawPublicKey, thumbprint } from './keys.ts'
@@ -41,7 +42,7 @@ export async function signRequest(
     nonce: Buffer.from(nonce).toString('hex'),
     ...request,
   }
-  return await new CompactSign(new TextEncoder().encode(JSON.stringify(payload)))
+  return await new CompactSign(encodeCanonicalJson(payload as unknown as Json))
     .setProtectedHeader({ alg: 'EdDSA', typ: TYPE, kid: thumbprint(rawPublicKey(key)) })
     .sign(key)
 }
@@ -144,9 +145,10 @@ type Payload = { aud: Audience; iat: number; exp: number; nonce: string; action:
 function parsePayload(bytes: Uint8Array): Payload {
   let payload: Record<string, unknown>
   try {
-    payload = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)) as Record<string, unknown>
-  } catch {
-    throw syntax('the payload is no JSON')
+    // Only what has one way to be written: no key twice, no number that is none
+    payload = decodeCanonicalJson(bytes) as Record<string, unknown>
+  } catch (error) {
+    throw syntax(`the payload is no canonical JSON: ${(error as Error).message}`)
   }
   if (payload === null || typeof payload !== 'object' || Array.isArray(payload))
     throw syntax('the payload is no object')

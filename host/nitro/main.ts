@@ -97,10 +97,11 @@ async function start(settings: NitroSettings): Promise<void> {
     clock: isShifted(clock) ? 'shifted' : 'host',
     development: genesis.genesis.development,
   }
+  const log = await openHostLog(folder.nitro, genesisBytes, genesis)
   const host = new Host({
     instanceId,
     version: settings.version,
-    log: await openHostLog(folder.nitro, genesisBytes, genesis),
+    log,
     genesis,
     pki,
     boot,
@@ -138,7 +139,8 @@ async function start(settings: NitroSettings): Promise<void> {
     address: settings.address,
     port: settings.kms.port,
     region: REGION,
-    roots: genesis.genesis.attestationRoots,
+    // Of the policy in force; a change of them counts from the next start on
+    roots: log.state.guard.policy.policy.attestationRoots,
     maxDocumentAge: settings.kms.maxDocumentAge,
     clock,
     stores:

@@ -9,6 +9,8 @@ import { HOST } from '../../host/log/proofs/entry.ts'
 import { keyHex, newKey } from '../kit/genesis.ts'
 import { audience, auditor, codeOf, operator, PlaneUnderTest } from '../kit/plane.ts'
 
+t.setTimeout(170_000)
+
 const describe: Request = { action: 'describe-enclaves', parameters: { metadata: false } }
 const stop: Request = { action: 'terminate-enclave', parameters: { name: 'echo' } }
 const kid = thumbprint(rawPublicKey(operator))

@@ -6,6 +6,7 @@ import { genesisDigest } from '../../host/control/genesis.ts'
 import { rawPublicKey, thumbprint } from '../../host/control/keys.ts'
 import { Offices } from '../../host/control/offices.ts'
 import { judgeRequest, requestDigest, signRequest, verifyRequest } from '../../host/control/request.ts'
+import { encodeCanonicalJson } from '../../host/wire/canonical-json.ts'
 import { newGenesis, newKey } from '../kit/genesis.ts'
 
 const NOW = Date.parse('2026-01-01T00:00:00Z')
@@ -67,7 +68,7 @@ t.test('rejects every changed character of a request', async (t) => {
 const kid = thumbprint(rawPublicKey(operator))
 const payload = { aud: audience, iat: NOW / 1000, exp: NOW / 1000 + 300, nonce: '0'.repeat(32), ...describe }
 const make = (header: object, body: object) =>
-  new CompactSign(new TextEncoder().encode(JSON.stringify(body))).setProtectedHeader(header as never).sign(operator)
+  new CompactSign(encodeCanonicalJson(body as never)).setProtectedHeader(header as never).sign(operator)
 const header = { alg: 'EdDSA', typ: 'wasmclave-admin+jws', kid }
 
 t.test('rejects other headers and payloads, each beside its accepted twin', async (t) => {

@@ -38,6 +38,7 @@ const CALLS: [call: Call, good: number[], regions: [pointer: number, length: num
     ],
   ],
   ['delete', [0, 3], [[0, 1]]],
+  ['settled', [64], [[0, null]]],
   ['random', [64, 8], [[0, 1]]],
   [
     'sha256',
@@ -105,7 +106,7 @@ for (const [call, good, regions] of CALLS)
     t.notOk(twin.call(call, ...good) instanceof EnclaveFault, 'the twin')
     for (const [pointer, length] of regions) {
       for (const [at, size] of INSIDE) {
-        if (length === null && at > M - 32) continue
+        if (length === null && at > M - written(call)) continue
         const args = with_(good, pointer, at, length, size)
         const result = twin.call(call, ...args)
         t.notOk(result instanceof EnclaveFault, `(${at}, ${size}) as argument ${pointer}: ${String(result)}`)
@@ -113,10 +114,10 @@ for (const [call, good, regions] of CALLS)
       const rows =
         length === null
           ? ([
-              [M - 31, 0],
+              [M - written(call) + 1, 0],
               [M, 0],
               [-1, 0],
-              [-32, 0],
+              [-written(call), 0],
             ] as [number, number][])
           : call === 'attest'
             ? OUTSIDE
@@ -129,6 +130,24 @@ for (const [call, good, regions] of CALLS)
       }
     }
   })
+
+/** Bytes that a call without a length writes: two versions, or a hash. */
+function written(call: string): number {
+  return call === 'settled' ? 16 : 32
+}
+
+t.test('tells which writes are settled, and that none was lost', async (t) => {
+  const guest = new Puppet()
+  const settled = () => {
+    t.equal(guest.call('settled', 64), 16n)
+    return [guest.read(64, 16).readBigUInt64LE(0), guest.read(64, 16).readBigUInt64LE(8)]
+  }
+  t.same(settled(), [0n, 0n])
+  const version = guest.call('put', 0, 3, 0, 8) as bigint
+  t.same(settled(), [version, 0n])
+  t.equal(guest.call('delete', 0, 3), version + 1n)
+  t.same(settled(), [version + 1n, 0n])
+})
 
 function with_(good: number[], pointer: number, at: number, length: number | null, size: number): number[] {
   const args = [...good]

@@ -5,6 +5,9 @@ import t from 'tap'
 import { connect, identityFromPem } from '../../host/client/index.ts'
 import { HostUnderTest, imageOf, signedMeasurements } from '../kit/host.ts'
 
+// It reads all memory of its processes.
+t.setTimeout(170_000)
+
 const host = await HostUnderTest.start()
 t.teardown(() => host.stop())
 const echo = host.sign(imageOf('echo'))

@@ -3,10 +3,12 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { setTimeout as wait } from 'node:timers/promises'
 import { LmdbEngine } from '../../host/parent/store/lmdb.ts'
 import { numberOfHead, stateAfter } from './engine-child.ts'
 import { everything, storeId } from './engine-world.ts'
 
+const PATIENCE_MS = 30_000
 const CHILD = join(import.meta.dirname, 'engine-child.ts')
 
 export class Committer {
@@ -16,6 +18,7 @@ export class Committer {
   readonly acknowledged: number[]
   readonly exited: Promise<{ code: number | null; signal: string | null }>
   doubts = 0
+  #commits = 0
   readonly #ready = Promise.withResolvers<void>()
 
   constructor(folder: string, stores: number, commits: number, options: { before?: string[]; flags?: string[] } = {}) {
@@ -44,6 +47,12 @@ export class Committer {
     return this.#ready.promise
   }
 
+  /** Until it has acknowledged so many commits, of all stores. */
+  async commits(count: number): Promise<void> {
+    for (const until = Date.now() + PATIENCE_MS; this.#commits < count; await wait(1))
+      if (Date.now() > until) throw new Error(`${this.#commits} commits in ${PATIENCE_MS} ms`)
+  }
+
   async kill(): Promise<void> {
     this.process.kill('SIGKILL')
     await this.exited
@@ -57,6 +66,7 @@ export class Committer {
     if (mark === '?') this.doubts++
     // What the head says after a doubt is as good as an acknowledgement.
     else this.acknowledged[Number(store)] = Number(n)
+    if (mark === '') this.#commits++
   }
 }
 

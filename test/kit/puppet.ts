@@ -17,6 +17,7 @@ const CALLS = [
   ['delete', 2, 'i64'],
   ['respond', 7, 'i32'],
   ['stream', 4, 'i32'],
+  ['settled', 1, 'i32'],
   ['random', 2, 'i32'],
   ['sha256', 3, 'i32'],
   ['hmac', 5, 'i32'],

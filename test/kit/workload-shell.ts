@@ -98,7 +98,10 @@ export class ShellResponse {
 export class WorkloadShell {
   nowMs = 0n
   timeMs = 1_795_000_000_000n
+  /** Newest version that came to nothing, as `settled` tells it. */
   lost = 0n
+  /** Writes from this one on answer AGAIN, as if another request were writing the same. */
+  writesUntilAgain = Number.POSITIVE_INFINITY
   /** Bytes that a reader leaves untaken before `stream` says AGAIN. */
   maxWaitingBytes = MAX_STREAM_BUFFER
   maxSpaceBytes = 256 * 1024 * 1024
@@ -217,6 +220,7 @@ export class WorkloadShell {
   }
 
   #write(key: string, value: Uint8Array | null): bigint {
+    if (--this.writesUntilAgain < 0) return BigInt(STATUS_AGAIN)
     const next = new Map(this.#writes).set(key, { version: this.version + 1n, value })
     const bytes = [...next].reduce((sum, [name, write]) => sum + name.length + (write.value?.length ?? 0), 0)
     if (next.size > MAX_WRITES || bytes > MAX_TRANSACTION_BYTES) return BigInt(STATUS_TOO_LARGE)

@@ -39,6 +39,9 @@ class FailingDisk implements KeyDisk {
   append = () => {
     throw new Error('the key store appends to nothing')
   }
+  writeAt = () => {
+    throw new Error('the key store writes whole files')
+  }
   rename = (from: string, to: string) => this.#step(() => keyDisk.rename(from, to))
   syncFolder = (path: string) => this.#step(() => keyDisk.syncFolder(path))
   erase = (path: string) =>

@@ -325,6 +325,19 @@ t.test('keeps Secrets in canonical form, by type', async (t) => {
     stringData: { b: 'c' },
   })
   t.same([made.data, made.stringData, made.type], [{ a: 'YQ==', b: 'Yw==', c: 'YQ==' }, undefined, 'Opaque'])
+  const stored = (text: string) =>
+    at.ask('POST', SECRETS, { metadata: { generateName: 'x-' }, data: { k: text } }).json.data?.k ?? ''
+  for (let length = 0; length < 40; length++) {
+    const text = Buffer.alloc(length, 0xfb).toString('base64')
+    t.equal(stored(text), text, 'canonical already')
+  }
+  for (const [text, canonical] of [
+    ['YR==', 'YQ=='],
+    ['YWK=', 'YWI='],
+    ['\nYQ==', 'YQ=='],
+    ['YWJj\r\nYWJj', 'YWJjYWJj'],
+  ] as const)
+    t.equal(stored(text), canonical)
   for (const [text, place] of [
     ['!!', 0],
     ['YQ', 0],

@@ -102,6 +102,23 @@ t.test('empties a namespace in ticks before it goes', async (t) => {
   )
 })
 
+t.test('empties a namespace of all that is not held, however much is', async (t) => {
+  const at = new KubernetesShell()
+  at.demand(201, 'POST', NAMESPACES, { metadata: { name: 'n' } })
+  for (let i = 0; i < 250; i++) {
+    const held = i < 150 ? { finalizers: ['x/y'] } : {}
+    at.demand(201, 'POST', `${NAMESPACES}/n/configmaps`, configMap(`c${String(i).padStart(3, '0')}`, {}, held))
+  }
+  at.demand(200, 'DELETE', `${NAMESPACES}/n`)
+  at.tick(8)
+  const { items } = at.ask('GET', `${NAMESPACES}/n/configmaps`).json
+  t.equal(items.length, 150)
+  t.ok(
+    items.every((item: { metadata: { deletionTimestamp?: string } }) => item.metadata.deletionTimestamp !== undefined),
+  )
+  t.equal(at.ask('GET', `${NAMESPACES}/n`).status, 200)
+})
+
 t.test('waits for objects with finalizers, and for its own', async (t) => {
   const at = new KubernetesShell()
   at.demand(201, 'POST', NAMESPACES, { metadata: { name: 'n', finalizers: ['x/mine'] } })

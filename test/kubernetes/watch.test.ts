@@ -233,6 +233,20 @@ t.test('leaves no event of a call that is taken back, and none of one that comes
   const watch = at.watch(`${CONFIG_MAPS}?resourceVersion=${from}`)
   at.create('configmaps', configMap('a'))
   t.same(shortEvents(watch), ['ADDED a'])
+  for (const writes of [0, 1, 2]) {
+    at.shell.writesUntilAgain = writes
+    t.equal(
+      at.ask('POST', '/api/v1/namespaces', { metadata: { name: 'n' } }).status,
+      500,
+      'the shell runs it no second time',
+    )
+    t.equal(at.ask('DELETE', CONFIG_MAPS).status, 500)
+    at.tick()
+    at.shell.writesUntilAgain = Number.POSITIVE_INFINITY
+    t.equal(at.ask('GET', '/api/v1/namespaces/n').status, 404)
+    t.same(shortEvents(watch), [])
+  }
+  t.equal(at.ask('GET', `${CONFIG_MAPS}/a`).status, 200)
   // The store did not take it, as the kernel would say: the record is gone, its version is among the lost
   at.shell.lost = at.shell.version
   for (const key of at.shell.records.keys()) if (key.endsWith('/a')) at.shell.records.delete(key)

@@ -3,6 +3,7 @@ import t from 'tap'
 import { leafHash, nodeHash } from '../../host/log/proofs/hash.ts'
 import { verifyConsistency, verifyInclusion } from '../../host/log/proofs/merkle.ts'
 import { entriesPath, type Tile, TiledTree, tilePath } from '../../host/log/proofs/tile.ts'
+import { Tree } from '../../host/log/tree.ts'
 
 const sha256 = (data: Uint8Array) => new Uint8Array(createHash('sha256').update(data).digest())
 const leaves = Array.from({ length: 70_000 }, (_, i) => leafHash(sha256, Buffer.from(`entry ${i}`)))
@@ -71,4 +72,21 @@ t.test('names tiles as C2SP does', async (t) => {
   t.equal(tilePath({ level: 0, index: 5, width: 112 }), 'tile/0/005.p/112')
   t.equal(tilePath({ level: 1, index: 1_234_067, width: 256 }), 'tile/1/x001/x234/067')
   t.equal(entriesPath({ index: 1000, width: 1 }), 'tile/entries/x001/000.p/1')
+})
+
+t.test('keeps a tree in memory that is the tiled one, at each size it had', async (t) => {
+  const tree = new Tree()
+  for (let i = 0; i < 1500; i++) tree.push(Buffer.from(`entry ${i}`))
+  for (const size of [1, 2, 3, 255, 256, 257, 511, 512, 513, 1024, 1499, 1500]) {
+    const [kept, tiled] = [tree.at(size), new TiledTree(sha256, size, read)]
+    t.same(kept.root(), tiled.root(), `root of ${size}`)
+    for (const index of [0, size >> 1, size - 1]) t.same(kept.inclusionProof(index), tiled.inclusionProof(index))
+    for (const old of [1, (size + 1) >> 1, size]) t.same(kept.consistencyProof(old), tiled.consistencyProof(old))
+  }
+  for (const tile of [
+    { level: 0, index: 5, width: 220 },
+    { level: 0, index: 1, width: 256 },
+    { level: 1, index: 0, width: 5 },
+  ])
+    t.same(Buffer.from(tree.tile(tile)), Buffer.from(read(tile)))
 })

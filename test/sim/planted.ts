@@ -3,6 +3,11 @@ import type { SourceChange } from '../kit/kernel-build.ts'
 
 export type Planted = { name: string; changes: SourceChange[] }
 
+/**
+ * Not here: a kernel that goes on when the register is not what it expects. A holder's register moves by that holder alone, so the check says
+ * something only where the KMS's disk was put back under a running enclave; the next boot is stale then with or without it, and no history
+ * shows the difference. test/store/commit.test.ts tries it by itself.
+ */
 export const PLANTED: Planted[] = [
   {
     name: 'acknowledges before the register knows',
@@ -35,16 +40,6 @@ export const PLANTED: Planted[] = [
     changes: [
       ['kernel/space/space.ts', ' || area.pending.get(key, keyLength) != 0) {', ') {'],
       ['kernel/space/space.ts', 'if (this.readPending || ', 'if ('],
-    ],
-  },
-  {
-    name: 'goes on when the register is not what it expects',
-    changes: [
-      [
-        'kernel/store/commit.ts',
-        'if (!register.is(next.generation, next.hash)) return fault',
-        'if (false) return fault',
-      ],
     ],
   },
   {

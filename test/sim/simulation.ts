@@ -71,8 +71,8 @@ export class Simulation {
   readonly #model = new StoreModel()
   readonly #nodes: Node[] = []
   readonly #kmsQueue: { node: Node; frame: Frame }[] = []
-  /** States of the store as they were, for a parent that puts them back. */
-  readonly #past: { stored: Stored; register: RegisterState | undefined }[] = []
+  /** States of the store as they were, for a parent that puts them back. Whole: nobody had changed anything by then. */
+  readonly #past: { stored: Stored; register: RegisterState | undefined; whole: boolean }[] = []
   /** Frames that a kernel got, for a parent that repeats them. */
   readonly #heard: Uint8Array[] = []
   readonly result: SimulationResult = { steps: 0, boots: 0, acknowledged: 0, reads: 0, epitaphs: {}, accepted: 0 }
@@ -148,7 +148,11 @@ export class Simulation {
     if (fate < 0.1) node.inbox.push(...failure)
     else if (fate >= 0.17 && persisted !== undefined) node.inbox.push(...persisted)
     if (this.#options.hostile && r.chance(0.2))
-      this.#past.push({ stored: this.#world.parent.snapshot(), register: this.#world.kms.snapshot() })
+      this.#past.push({
+        stored: this.#world.parent.snapshot(),
+        register: this.#world.kms.snapshot(),
+        whole: !this.#tampered,
+      })
   }
 
   #toKms(): void {
@@ -400,6 +404,7 @@ export class Simulation {
   // Faults end. What lies there must open, or say that it does not; after an owner's word it serves, and takes a write.
   #finish(): void {
     this.#calm = true
+    const whole = this.#past.filter((each) => each.whole)
     for (const node of this.#nodes) if (node.alive) this.#crash(node)
     for (let attempt = 0; attempt < 12; attempt++) {
       this.#boot()
@@ -407,12 +412,11 @@ export class Simulation {
       if (this.#settle(node)) return
       if (!this.#tampered && node.alive) throw new Violation('it neither serves nor ends')
       // What a hostile parent has spoiled opens for nobody. An owner puts back what was whole once
-      if (!node.alive && this.#tampered && this.#past.length > 0)
-        this.#world.parent.restore(this.#random.pick(this.#past).stored)
+      if (!node.alive && this.#tampered && whole.length > 0) this.#world.parent.restore(this.#random.pick(whole).stored)
       else if (!node.alive && !this.#tampered && attempt > 4)
         throw new Violation('it does not open, and nobody has touched it')
     }
-    if (this.#past.length > 0) throw new Violation('it does not open again')
+    if (whole.length > 0) throw new Violation('it does not open again')
   }
 
   #settle(node: Node): boolean {

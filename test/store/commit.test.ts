@@ -230,6 +230,32 @@ t.test('a failed commit is read back: the old head is answered as not written', 
   t.same(held.responses.get(held.ask({ get: ['a'] }))?.body, '["2"]')
 })
 
+t.test('settled tells a workload what is known of its writes: pending, durable, or lost', async (t) => {
+  const held = new Held()
+  const { exports } = held.under
+  const settled = () => {
+    t.equal(exports.callSettled(), 16)
+    const words = Buffer.from(exports.memory.buffer, exports.result() >>> 0, 16)
+    return [words.readBigUInt64LE(0), words.readBigUInt64LE(8)]
+  }
+  const [before = 0n] = settled()
+  held.ask({ put: [['a', '1']] })
+  t.same(settled(), [before, 0n], 'on its way')
+  held.commit()
+  t.same(settled(), [before, 0n], 'durable at the parent alone')
+  held.register()
+  t.same(settled(), [before + 1n, 0n])
+  held.ask({ put: [['a', '2']] })
+  held.commit(FAILED, false)
+  t.same(settled(), [before + 1n, 0n], 'nobody knows yet')
+  held.head()
+  t.same(settled(), [before + 2n, before + 2n], 'lost')
+  held.ask({ put: [['a', '3']] })
+  held.commit()
+  held.register()
+  t.same(settled(), [before + 3n, before + 2n], 'and what was lost is remembered')
+})
+
 t.test('failed and yet persisted, or never answered: the new head is found, and acknowledged', async (t) => {
   for (const answer of [FAILED, null]) {
     const held = new Held()
@@ -310,6 +336,29 @@ t.test(
     t.equal(held.status(write), 200)
   },
 )
+
+t.test('a KMS that was put back under a running enclave ends it before it acknowledges', async (t) => {
+  for (const putBack of [false, true]) {
+    const held = new Held()
+    const write = (value: string) => held.ask({ put: [['a', value]] })
+    write('1')
+    held.commit()
+    held.register()
+    const before = held.world.kms.snapshot()
+    const second = write('2')
+    held.commit()
+    held.register()
+    t.equal(held.status(second), 200)
+    if (putBack) held.world.kms.state = before
+    const third = write('3')
+    held.commit()
+    t.equal(
+      faultOf(() => held.register()),
+      putBack ? FAULT_STORE : undefined,
+    )
+    t.equal(held.status(third), putBack ? undefined : 200)
+  }
+})
 
 t.test('an answer that is not the KMS’s is none', async (t) => {
   const held = new Held()

@@ -38,6 +38,7 @@ export function init(): i32 {
 export function handle(id: u32, pointer: usize, length: usize): i32 {
   begin()
   const request = new Request(id, pointer)
+  let madeFirst = false
   if (!ready || readyResets != resets) {
     if (time() == 0) {
       fail(503, 'ServiceUnavailable', 'the enclave does not know the time yet')
@@ -46,6 +47,7 @@ export function handle(id: u32, pointer: usize, length: usize): i32 {
     settleHistory()
     if (!makeTokenKey() || !addFirstNamespaces()) return STATUS_AGAIN
     countAsSeen()
+    madeFirst = hasWritten()
   }
   let status = outcome(route(request))
   if (status == STATUS_TOO_LARGE && !hasWritten()) {
@@ -54,7 +56,8 @@ export function handle(id: u32, pointer: usize, length: usize): i32 {
     status = outcome(sendFailure(id))
   }
   if (status < 0) return status
-  ready = true
+  // Until they are durable others do not see the first namespaces: they write them too, and so run again behind this one.
+  ready = !madeFirst
   readyResets = resets
   publish()
   if (!hasWritten()) {

@@ -106,17 +106,23 @@ async function selfMade(target: Target, owner: Parameters<typeof grantFor>[3]): 
 
 function releases(target: Target, image: Uint8Array): Spoilt {
   const pipeline = realPipeline(target)
-  const failed = { passed: false, passedTests: [], failedTests: ['the one that counts'] }
+  const failed = { passed: false, failedTests: ['the one that counts'] }
   const of = (changed: Parameters<typeof releaseOf>[2]) => releaseOf(image, pipeline, changed)
+  /** Whoever launches such a release has tried to have it rolled out before. */
+  const rolledOut = async (release: Uint8Array): Promise<Try> => {
+    await letRun(target, release)
+    return { release }
+  }
   return {
     'no release at all': async () => ({ release: null }),
     'a release that nobody rolled out': async () => ({ release: of({}) }),
-    'a release of another image': async () => ({ release: releaseOf(target.images.echo, pipeline) }),
-    'a release by a self-made pipeline': async () => ({ release: releaseOf(image, selfMadePipeline(target)) }),
-    'a release whose tests failed': async () => ({ release: of({ tests: { ...testsOf(image), ...failed } }) }),
-    'a release that was not tested': async () => ({ release: of({ tests: { ...testsOf(image), passedTests: [] } }) }),
-    'a release with the tests of another image': async () => ({ release: of({ tests: testsOf(target.images.echo) }) }),
-    'a release of a lower security version than the image says': async () => ({ release: of({ securityVersion: 2 }) }),
+    'a release of another image': () => rolledOut(releaseOf(target.images.echo, pipeline)),
+    'a release by a self-made pipeline': () => rolledOut(releaseOf(image, selfMadePipeline(target))),
+    'a release whose tests failed': () => rolledOut(of({ tests: { ...testsOf(image), ...failed } })),
+    'a release that was not tested': () => rolledOut(of({ tests: { ...testsOf(image), passedTests: [] } })),
+    'a release with the tests of another image': () => rolledOut(of({ tests: testsOf(target.images.echo) })),
+    // Rolled out it would keep the image itself from running, as a downgrade
+    'a release of another security version than the image says': async () => ({ release: of({ securityVersion: 2 }) }),
     'a release altered after it was signed': async () => {
       const text = Buffer.from(of({})).toString('utf8')
       return {

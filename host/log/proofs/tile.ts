@@ -11,6 +11,8 @@ export const TILE_WIDTH = 2 ** TILE_HEIGHT
 export type Tile = { level: number; index: number; width: number }
 /** The tile's hashes, back to back: `width` times 32 bytes. */
 export type ReadTile = (tile: Tile) => Uint8Array
+/** Hash of complete subtree `index` at a level of the tree, for whoever keeps them all. */
+export type ReadSubtree = (level: number, index: number) => Uint8Array
 
 /** `tile/LEVEL/INDEX`, or `.p/WIDTH` behind it for one that is not full. */
 export function tilePath(tile: Tile): string {
@@ -42,11 +44,13 @@ export class TiledTree {
   readonly size: number
   readonly #sha256: Sha256
   readonly #read: ReadTile
+  readonly #readSubtree: ReadSubtree | undefined
 
-  constructor(sha256: Sha256, size: number, read: ReadTile) {
+  constructor(sha256: Sha256, size: number, read: ReadTile, readSubtree?: ReadSubtree) {
     this.#sha256 = sha256
     this.size = size
     this.#read = read
+    this.#readSubtree = readSubtree
   }
 
   root(): Uint8Array {
@@ -109,6 +113,7 @@ export class TiledTree {
 
   // Hash of the complete subtree `index` of this level of the tree.
   #complete(level: number, index: number): Uint8Array {
+    if (this.#readSubtree !== undefined) return this.#readSubtree(level, index)
     const tileLevel = Math.floor(level / TILE_HEIGHT)
     const below = level % TILE_HEIGHT
     const count = 2 ** below

@@ -38,7 +38,7 @@ function parseLmdb({ maxBytes }: Record<string, unknown>): StoreSettings {
 function parseEtcd({ endpoints, prefix, tls, auth }: Record<string, unknown>): EtcdSettings {
   if (!Array.isArray(endpoints) || endpoints.length < 1 || endpoints.length > MAX_ENDPOINTS)
     throw refused(`endpoints is no list of 1 to ${MAX_ENDPOINTS}`)
-  const urls = endpoints.map(endpoint)
+  const urls = endpoints.map((value, index) => endpoint(value, `endpoint ${index + 1}`))
   const secure = urls.every(({ protocol }) => protocol === 'https:')
   if (!secure && urls.some(({ protocol }) => protocol === 'https:')) throw refused('endpoints mix http and https')
   const settings: EtcdSettings = { engine: 'etcd', endpoints: endpoints as string[] }
@@ -72,11 +72,12 @@ function parseTls(tls: Record<string, unknown>): NonNullable<EtcdSettings['tls']
   return parsed
 }
 
-function endpoint(value: unknown): URL {
+/** @param name a refusal does not repeat what may hold a password */
+function endpoint(value: unknown, name: string): URL {
   const url = typeof value === 'string' ? URL.parse(value) : null
   if (url === null || !/^https?:\/\/[^/?#@\s]+$/.test(value as string))
-    throw refused(`endpoint ${value} is no http(s)://HOST:PORT`)
-  if (url.port === '' && !/:(80|443)$/.test(value as string)) throw refused(`endpoint ${value} names no port`)
+    throw refused(`${name} is no http(s)://HOST:PORT`)
+  if (url.port === '' && !/:(80|443)$/.test(value as string)) throw refused(`${name} names no port`)
   return url
 }
 

@@ -32,6 +32,28 @@ export function decodeBase64(text: Span): Span | null {
   return have == 0 ? new Span(out, to - out) : bad(begun)
 }
 
+/** Whether text is base64 as it would be written: what most clients send, and needs no second look. */
+export function isCanonicalBase64(text: Span): bool {
+  if ((text.length & 3) != 0) return false
+  if (text.length == 0) return true
+  const end = text.at + text.length
+  const marks: usize = load<u8>(end - 1) != 0x3d ? 0 : load<u8>(end - 2) != 0x3d ? 1 : 2 // SAFETY: four bytes at least
+  let bad: u8 = 0
+  for (let at = text.at; at < end - marks; at++) bad |= load<u8>(VALUES + <usize>load<u8>(at)) // SAFETY: 256 entries
+  if ((bad & NONE) != 0) return false
+  // Bits behind the last byte
+  const spare: u8 = marks == 0 ? 0 : marks == 1 ? 3 : 15
+  return (load<u8>(VALUES + <usize>load<u8>(end - marks - 1)) & spare) == 0
+}
+
+const NONE: u8 = 0x80
+/** Of each byte: its six bits, or NONE. */
+const VALUES = memory.data(256)
+for (let c = 0; c < 256; c++) {
+  const value = valueOf(<u8>c)
+  store<u8>(VALUES + c, value < 0 ? NONE : <u8>value) // SAFETY: 256 entries
+}
+
 function padded(text: Span, at: usize, begun: usize, have: i32, quantum: u32, out: usize, to: usize): Span | null {
   if (have < 2) return bad(at)
   let marks = 1

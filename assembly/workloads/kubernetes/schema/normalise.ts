@@ -5,7 +5,7 @@ import { TextWriter } from '../../../sdk/text-writer'
 import { allocateNode, arenaIsFull } from '../json/arena'
 import { FLAG_ESCAPE, JsonNode, newNode, newString, newText, TYPE_ARRAY, TYPE_FALSE, TYPE_NULL, TYPE_NUMBER, TYPE_OBJECT, TYPE_STRING, TYPE_TRUE } from '../json/node'
 import { sortMembers } from '../json/tree'
-import { badAt, decodeBase64 } from '../object/base64'
+import { badAt, decodeBase64, isCanonicalBase64 } from '../object/base64'
 import { parsedMicros, parseTime, writeTime } from '../object/time'
 import { clearPath, enterField, enterIndex, enterKey, leave, pathText, plainPathText } from './field-path'
 import {
@@ -160,15 +160,16 @@ function map(node: JsonNode, bytes: bool): i32 {
   return node.count == 0 ? EMPTY : KEPT
 }
 
-// Base64 as it is to be stored. Most of it is in that form already, which decoding and encoding shows.
+// Base64 as it is to be stored.
 function canonical(node: JsonNode): bool {
-  const decoded = decodeBase64(new Span(node.at, node.length))
+  const given = new Span(node.at, node.length)
+  if (isCanonicalBase64(given)) return true
+  const decoded = decodeBase64(given)
   if (!decoded) {
     problem = 'illegal base64 data at input byte ' + badAt.toString()
     return false
   }
   text.clear().base64(decoded)
-  if (text.length == node.length && memory.compare(text.at, node.at, node.length) == 0) return true
   const at = allocateNode(text.length)
   memory.copy(at, text.at, text.length) // SAFETY: of that length
   node.at = at

@@ -27,7 +27,7 @@ export class Sweep {
   /** The transaction cannot go on: nothing of it may stay. */
   failed: bool = false
 
-  /** Deletes what matches, strictly behind `after`. */
+  /** Deletes what matches, strictly behind `after`. @param selectors null for a namespace, whose held objects are counted and left */
   run(resource: Resource, prefix: Span, after: Span, selectors: Selectors | null, dryRun: bool): void {
     const keys: Span[] = []
     const found: RecordView[] = []
@@ -40,10 +40,15 @@ export class Sweep {
         this.more = true
         break
       }
+      const record = new RecordView().read(scan.value.at, scan.value.length, scan.version)
+      if (!selectors && record.isHeld && record.isTerminating) {
+        // Nothing is to be done about it, and it must not keep others from their turn
+        this.held++
+        continue
+      }
       const key = scan.key
       const kept = new Span(keepBytes(key.at, key.length), key.length)
       this.last = kept
-      const record = new RecordView().read(scan.value.at, scan.value.length, scan.version)
       if (selectors && !selectors.match(kept, record, resource)) continue
       const length = record.jsonLength + RECORD_HEADER
       const version = record.resourceVersion

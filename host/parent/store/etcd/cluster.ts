@@ -15,6 +15,8 @@ export const MIN_VERSION = '3.4'
 const READ_ATTEMPT_MS = 2_000
 /** Of a read with all its attempts: longer than an election. */
 const READ_MS = 12_000
+/** Of the first one: below what nitro gives a parent to start. */
+const CONNECT_MS = 5_000
 const CHECK_MS = 2_000
 const PAUSE_MIN_MS = 50
 const PAUSE_MAX_MS = 1_000
@@ -41,7 +43,7 @@ export class Cluster {
     }
     const cluster = new Cluster(settings, members)
     try {
-      await cluster.read('Status', {})
+      await cluster.read('Status', {}, CONNECT_MS)
     } catch (error) {
       cluster.close()
       throw error
@@ -55,8 +57,8 @@ export class Cluster {
   }
 
   /** A call that may be repeated. @throws UnavailableError, UsageError, RefusedError; CallFailure where etcd refuses it */
-  async read<Name extends keyof Calls>(name: Name, request: Calls[Name][0]): Promise<Calls[Name][1]> {
-    const until = Date.now() + READ_MS
+  async read<Name extends keyof Calls>(name: Name, request: Calls[Name][0], ms = READ_MS): Promise<Calls[Name][1]> {
+    const until = Date.now() + ms
     for (let pause = PAUSE_MIN_MS; ; pause = Math.min(2 * pause, PAUSE_MAX_MS)) {
       const left = until - Date.now()
       try {

@@ -1,6 +1,7 @@
 /** One member of the cluster: its channel, and calls on it. What gRPC says becomes a `CallFailure`, which tells whether the call may have had effect. */
 import { lookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
+import { checkServerIdentity, type PeerCertificate } from 'node:tls'
 import {
   type ChannelCredentials,
   type ChannelOptions,
@@ -9,6 +10,7 @@ import {
   Metadata,
   type ServiceError,
   status,
+  type VerifyOptions,
 } from '@grpc/grpc-js'
 import type { EtcdSettings } from '../settings.ts'
 import { CALLS, type Calls } from './protocol.ts'
@@ -21,6 +23,8 @@ const KEEPALIVE_MS = 10_000
 const KEEPALIVE_TIMEOUT_MS = 3_000
 const RECONNECT_MIN_MS = 100
 const RECONNECT_MAX_MS = 2_000
+/** What a handshake calls a server that has no name: grpc-js would say its address, and Node refuses that (RFC 6066 3). RFC 2606 keeps it free. */
+const NAME_OF_AN_ADDRESS = 'etcd.invalid'
 
 /** Codes with which etcd answers before it proposes anything, or by which the call never left. */
 const WITHOUT_EFFECT = new Set<number>([
@@ -82,11 +86,11 @@ export class Member {
       // A repeated write is the engine's decision.
       'grpc.enable_retries': 0,
     }
-    if (endpoint.startsWith('https:') && isIP(hostname.replace(/^\[|\]$/g, '')) === 0) {
-      options['grpc.ssl_target_name_override'] = hostname
+    if (endpoint.startsWith('https:')) {
+      options['grpc.ssl_target_name_override'] = isAddress(hostname) ? NAME_OF_AN_ADDRESS : hostname
       options['grpc.default_authority'] = hostname
     }
-    this.#client = new Client(address, channelCredentials(settings), options)
+    this.#client = new Client(address, channelCredentials(endpoint, settings), options)
   }
 
   /** @throws CallFailure */
@@ -118,14 +122,27 @@ export class Member {
  */
 export async function address(endpoint: string): Promise<string> {
   const { hostname, port, protocol } = new URL(endpoint)
-  const host = hostname.replace(/^\[|\]$/g, '')
+  const host = bare(hostname)
   const found = isIP(host) === 0 ? await lookup(host) : { address: host, family: isIP(host) }
   const at = found.family === 6 ? `[${found.address}]` : found.address
   return `${found.family === 6 ? 'ipv6' : 'ipv4'}:${at}:${port || (protocol === 'https:' ? 443 : 80)}`
 }
 
-function channelCredentials({ endpoints, tls }: EtcdSettings): ChannelCredentials {
-  if (!endpoints[0]?.startsWith('https:')) return credentials.createInsecure()
+function channelCredentials(endpoint: string, { tls }: EtcdSettings): ChannelCredentials {
+  if (!endpoint.startsWith('https:')) return credentials.createInsecure()
   const pem = (text: string | undefined) => (text === undefined ? null : Buffer.from(text))
-  return credentials.createSsl(pem(tls?.ca), pem(tls?.key), pem(tls?.cert))
+  const { hostname } = new URL(endpoint)
+  // By the endpoint's own name or address, whatever name the handshake says.
+  const verify = {
+    checkServerIdentity: (_name: string, peer: PeerCertificate) => checkServerIdentity(bare(hostname), peer),
+  }
+  return credentials.createSsl(pem(tls?.ca), pem(tls?.key), pem(tls?.cert), verify as VerifyOptions)
+}
+
+function isAddress(hostname: string): boolean {
+  return isIP(bare(hostname)) !== 0
+}
+
+function bare(hostname: string): string {
+  return hostname.replace(/^\[|\]$/g, '')
 }

@@ -1,0 +1,3 @@
+import { testPlanted } from './plant.ts'
+
+testPlanted(4)
