@@ -39,7 +39,7 @@ export function plusOrder(out: usize, a: usize): bool {
   return addTo(out, a, ORDER) != 0
 }
 
-export function isZeroScalar(a: usize): bool {
+function isZeroScalar(a: usize): bool {
   let bits: u64 = 0
   for (let i: usize = 0; i < WORDS; i++) bits |= load<u64>(a + 8 * i)
   return bits == 0
