@@ -73,7 +73,7 @@ const PACKAGES: Record<string, string[]> = {
   'host/wire': ['cborg', 'canonicalize'],
   'host/verifier': ['@peculiar/x509', 'reflect-metadata'],
   'host/control': ['jose'],
-  'host/parent': ['ws', 'lmdb', '@grpc/grpc-js', '@grpc/proto-loader'],
+  'host/parent': ['ws', 'lmdb', '@grpc/grpc-js', '@grpc/proto-loader', 'prom-client'],
   'host/client': ['ws', '@peculiar/x509', 'reflect-metadata'],
   'host/claims': ['ws'],
   'host/cli': ['commander', 'ws'],

@@ -27,8 +27,10 @@ export async function host(options: HostCommandOptions): Promise<void> {
       `${genesis} is missing; --development makes one, with keys that lie beside it`,
     )
   const kmsOptions = { port: Number(options.kmsPort), maxDocumentAge: documentAge(options.kmsDocumentAge) }
-  const { gateway, kms, tell } = await serveHost(folder, { ...options, kms: kmsOptions })
-  tell({ event: 'ready', gateway, proxy: null, kms, data: folder.root, enclaves: [] })
+  const { gateway, kms, metrics, tell } = await serveHost(folder, { ...options, kms: kmsOptions })
+  tell({ event: 'ready', gateway, proxy: null, kms, metrics, data: folder.root, enclaves: [] })
   if (!options.json)
-    process.stdout.write(`gateway at ${gateway}\nkms at ${kms}\ndata in ${folder.root}\nCtrl-C stops it.\n`)
+    process.stdout.write(
+      `gateway at ${gateway}\nkms at ${kms}\n${metrics === null ? '' : `metrics at ${metrics}\n`}data in ${folder.root}\nCtrl-C stops it.\n`,
+    )
 }

@@ -23,6 +23,10 @@ import { verify } from './verify.ts'
 
 const DATA = ['--data <dir>', 'data folder of the host', '.wasmclave'] as const
 
+const METRICS = [
+  '--metrics-port <port>',
+  'serve counters for Prometheus on 127.0.0.1, 0 for any; off by default',
+] as const
 const STORE_HELP = 'what keeps the stores: lmdb, etcd://HOST:PORT,HOST:PORT, or a JSON file with settings'
 
 /** Every verb shows how it is called; lines have 100 columns at most. */
@@ -52,6 +56,7 @@ program
   )
   .option('--workload <name>', 'what to launch: kubernetes, keyvalue, echo or hello', 'keyvalue')
   .option('--store <where>', STORE_HELP, 'lmdb')
+  .option(...METRICS)
   .option('--plain', 'http instead of https at the proxy')
   .option('--no-launch', 'start the host and launch nothing')
   .option('--clock <offset>', 'shift the clock of NSM and KMS: +4h, -90s, or frozen:2026-01-02T03:04:05Z')
@@ -81,6 +86,7 @@ program
     '300',
   )
   .option('--store <where>', STORE_HELP, 'lmdb')
+  .option(...METRICS)
   .option('--development', 'make development identities and a genesis where there are none')
   .option('--json', 'one JSON object a line on stdout')
   .addHelpText('after', examples('wasmclave host --development', 'wasmclave host --data /srv/host --port 0 --json'))

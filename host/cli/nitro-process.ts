@@ -14,6 +14,8 @@ export type NitroProcess = {
   process: ChildProcess
   port: number
   kmsPort: number
+  /** 0 where there are no metrics. */
+  metricsPort: number
   exited: Promise<number>
   stop(): Promise<void>
 }
@@ -28,6 +30,8 @@ export type NitroOptions = {
   clock?: ClockSetting
   /** What keeps the stores: host/parent/store/settings.ts. */
   store?: unknown
+  /** 0 for any; none are served where it is missing. */
+  metricsPort?: number
   onEvent(event: NitroEvent): void
 }
 
@@ -76,6 +80,7 @@ export async function startNitro(options: NitroOptions): Promise<NitroProcess> {
     version: packageVersion(),
     clock: options.clock,
     store: options.store,
+    metricsPort: options.metricsPort,
     modules: modulesFolder(),
   }
   child.stdin?.write(`${JSON.stringify(settings)}\n`)
@@ -97,7 +102,8 @@ export async function startNitro(options: NitroOptions): Promise<NitroProcess> {
     await exited
     clearTimeout(timer)
   }
-  return { process: child, port: listening.port as number, kmsPort: listening.kmsPort as number, exited, stop }
+  const { port, kmsPort, metricsPort } = listening as NitroEvent & Record<'port' | 'kmsPort' | 'metricsPort', number>
+  return { process: child, port, kmsPort, metricsPort, exited, stop }
 }
 
 /** The folder in which the parent's native modules were installed: ours, or that of the package which depends on us. */

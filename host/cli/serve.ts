@@ -4,7 +4,7 @@
  */
 import { rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
-import { errorCode, UnavailableError } from '../errors.ts'
+import { errorCode, UnavailableError, UsageError } from '../errors.ts'
 import type { ClockSetting } from '../nitro/clock.ts'
 import type { DataFolder } from '../nitro/data-folder.ts'
 import { type KmsOptions, startNitro } from './nitro-process.ts'
@@ -23,11 +23,15 @@ export type ServeOptions = {
   kms: KmsOptions
   /** See `parseStoreOption`. */
   store: string
+  /** Port of the metrics, 0 for any; none are served where it is missing. */
+  metricsPort?: string
 }
 
 export type ServingHost = {
   gateway: string
   kms: string
+  /** Where Prometheus finds the parent's counters. */
+  metrics: string | null
   /** One JSON object a line, where that was asked for. */
   tell(event: Record<string, unknown>): void
   /** Writes where the proxy is, for other commands. */
@@ -38,7 +42,7 @@ export type ServingHost = {
   stop(): Promise<void>
 }
 
-/** @throws UnavailableError ERR_HOST_RUNNING, FatalError with nitro's code */
+/** @throws UnavailableError ERR_HOST_RUNNING, UsageError ERR_USAGE_NUMBER, FatalError with nitro's code */
 export async function serveHost(folder: DataFolder, options: ServeOptions): Promise<ServingHost> {
   await refuseSecond(folder)
   const tell = (event: Record<string, unknown>) => {
@@ -50,6 +54,7 @@ export async function serveHost(folder: DataFolder, options: ServeOptions): Prom
     port: Number(options.port),
     kms: options.kms,
     store: parseStoreOption(options.store),
+    ...(options.metricsPort !== undefined && { metricsPort: portOf(options.metricsPort) }),
     origins: [],
     onEvent: (event) => {
       if (!TOLD.includes(event.event)) return
@@ -59,6 +64,7 @@ export async function serveHost(folder: DataFolder, options: ServeOptions): Prom
   })
   const gateway = `ws://127.0.0.1:${nitro.port}`
   const kms = `http://127.0.0.1:${nitro.kmsPort}`
+  const metrics = nitro.metricsPort === 0 ? null : `http://127.0.0.1:${nitro.metricsPort}/metrics`
   const writeHostFile = (proxy: string | null) =>
     writeFileSync(folder.hostFile, JSON.stringify({ pid: process.pid, gateway, proxy, kms }), { mode: 0o600 })
   writeHostFile(null)
@@ -80,6 +86,7 @@ export async function serveHost(folder: DataFolder, options: ServeOptions): Prom
   return {
     gateway,
     kms,
+    metrics,
     tell,
     announceProxy: writeHostFile,
     onStop: (run) => {
@@ -90,6 +97,13 @@ export async function serveHost(folder: DataFolder, options: ServeOptions): Prom
       return stop()
     },
   }
+}
+
+function portOf(text: string): number {
+  const port = Number(text)
+  if (!/^\d{1,5}$/.test(text) || port > 65535)
+    throw new UsageError('ERR_USAGE_NUMBER', `--metrics-port is a number up to 65535, not ${JSON.stringify(text)}`)
+  return port
 }
 
 // A second host would take the first one's sockets away. A file left behind by a killed host names a port where nobody listens.

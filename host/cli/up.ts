@@ -43,6 +43,7 @@ export type UpOptions = {
   plain?: boolean
   launch: boolean
   clock?: string
+  metricsPort?: string
 }
 
 export async function up(options: UpOptions): Promise<void> {
@@ -60,7 +61,8 @@ export async function up(options: UpOptions): Promise<void> {
     clock,
     kms: { port: Number(options.kmsPort), maxDocumentAge: documentAge(options.kmsDocumentAge) },
   })
-  const { gateway, kms } = host
+  const { gateway, kms, metrics } = host
+  if (metrics !== null) say(`metrics at ${metrics}`)
   try {
     const enclaves = []
     let proxy: string | null = null
@@ -79,7 +81,7 @@ export async function up(options: UpOptions): Promise<void> {
         if (!options.json) show(folder, gateway, proxy, kms, launched, launched.evidence, options)
       }
     } else say(`gateway at ${gateway}`)
-    host.tell({ event: 'ready', gateway, proxy, kms, data: folder.root, enclaves })
+    host.tell({ event: 'ready', gateway, proxy, kms, metrics, data: folder.root, enclaves })
   } catch (error) {
     await host.stop()
     throw error

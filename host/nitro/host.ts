@@ -101,6 +101,11 @@ export class Host {
     return port
   }
 
+  /** 0 where there are no metrics. As the parent says. */
+  get metricsPort(): number {
+    return this.#parent.metricsPort
+  }
+
   /** Fulfilled when the parent has died: the host cannot serve any more. */
   get parentExited(): Promise<void> {
     return this.#parent.exited

@@ -34,6 +34,8 @@ export type NitroSettings = {
   kms: { port: number; maxDocumentAge: number | null; storeSocket?: string }
   /** What keeps the stores, as the parent understands it (host/parent/store/settings.ts); LMDB by default. */
   store?: unknown
+  /** Port of the metrics, 0 for any; not served where it is missing. */
+  metricsPort?: number
   /** Where the parent finds modules with native parts. */
   modules: string
   /** File of the release's kernel.wasm. */
@@ -115,6 +117,7 @@ async function start(settings: NitroSettings): Promise<void> {
       stepDeadlineMs: settings.stepDeadlineMs,
       kmsSocket: genesis.genesis.kmsKey === null ? '' : (settings.kms.storeSocket ?? folder.kmsSocket),
       store: JSON.stringify(settings.store ?? { engine: 'lmdb' }),
+      metrics: settings.metricsPort === undefined ? '' : String(settings.metricsPort),
       modules: settings.modules,
     },
     enclaveBundle: bundles.enclave,
@@ -157,5 +160,12 @@ async function start(settings: NitroSettings): Promise<void> {
     tell({ event: 'failed', code: 'ERR_PARENT_DIED', message: 'the parent process died' })
     stop()
   })
-  tell({ event: 'listening', port, kmsPort, genesisDigest: genesis.digest, hostId: instanceId })
+  tell({
+    event: 'listening',
+    port,
+    kmsPort,
+    metricsPort: host.metricsPort,
+    genesisDigest: genesis.digest,
+    hostId: instanceId,
+  })
 }

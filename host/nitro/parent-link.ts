@@ -24,6 +24,8 @@ export type ParentSettings = {
   kmsSocket: string
   /** What keeps the stores, in JSON: the parent's to understand. */
   store: string
+  /** Port of the metrics in decimal; empty: none. */
+  metrics: string
   /** Folder of the modules that its bundle leaves outside, which have native parts. */
   modules: string
 }
@@ -37,6 +39,7 @@ export class ParentLink {
   readonly #introductions = new Map<number, () => void>()
   /** What the parent says it gave up, once it listens. */
   layers: readonly string[] = []
+  metricsPort = 0
   #listening: ((port: number) => void) | undefined
   #failed: ((reason: string) => void) | undefined
 
@@ -83,6 +86,7 @@ export class ParentLink {
       stepDeadlineMs: settings.stepDeadlineMs,
       kmsSocket: settings.kmsSocket,
       store: settings.store,
+      metrics: settings.metrics,
     })
     return port
   }
@@ -105,6 +109,7 @@ export class ParentLink {
     switch (message.type) {
       case 'listening':
         this.layers = message.layers.slice(0, 16)
+        this.metricsPort = message.metricsPort
         this.#listening?.(message.port)
         this.#failed = undefined
         return

@@ -4,24 +4,30 @@
  */
 import type { WebSocket } from 'ws'
 import { MAX_JWS_CHARACTERS, type ToNitro } from '../wire/control.ts'
+import type { Counts } from './counts.ts'
 
 type Connection = { peer: WebSocket; request: number; id: string | number | null; uploading: boolean }
 
 /** JSON-RPC 2.0 section 5.1 */
 const INVALID_REQUEST = -32600
-const MAX_CONNECTIONS = 256
+export const MAX_CONNECTIONS = 256
 
 export class AdminEndpoint {
   readonly #tell: (message: ToNitro) => void
+  readonly #counts: Counts
   readonly #connections = new Map<number, Connection>()
   #next = 1
 
-  constructor(tell: (message: ToNitro) => void) {
+  constructor(tell: (message: ToNitro) => void, counts: Counts) {
     this.#tell = tell
+    this.#counts = counts
   }
 
   connect(peer: WebSocket): void {
-    if (this.#connections.size >= MAX_CONNECTIONS) return peer.close(1013)
+    if (this.#connections.size >= MAX_CONNECTIONS) {
+      this.#counts.refused.full++
+      return peer.close(1013)
+    }
     const number = this.#next++
     const connection: Connection = { peer, request: 0, id: null, uploading: false }
     this.#connections.set(number, connection)
@@ -56,6 +62,7 @@ export class AdminEndpoint {
     if (connection.request !== 0) return connection.peer.close(1008, 'one request at a time')
     const call = parseCall(data)
     if (call === undefined) {
+      this.#counts.adminCalls.malformed++
       const error = {
         code: INVALID_REQUEST,
         message: 'expected a JSON-RPC call of "request" with a JWS, or of "read" with a query',
@@ -66,6 +73,7 @@ export class AdminEndpoint {
     connection.request = this.#next++
     connection.id = call.id
     const { request } = connection
+    this.#counts.adminCalls['jws' in call ? 'request' : 'read']++
     if ('jws' in call) this.#tell({ type: 'request', connection: number, request, jws: call.jws, since: call.since })
     else this.#tell({ type: 'read', connection: number, request, query: call.query })
   }

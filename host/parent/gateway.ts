@@ -10,6 +10,7 @@ import { MAX_RELAY_PAYLOAD } from '../../assembly/abi/limits.ts'
 import { CLOSE_CODE_BASE, CLOSE_IDLE, CLOSE_LIMIT } from '../../assembly/abi/wire.ts'
 import { AddressLimiter } from './address-limiter.ts'
 import type { AdminEndpoint } from './admin.ts'
+import type { Counts } from './counts.ts'
 import type { Slots } from './slots.ts'
 
 /** Node's own defaults are 60 s for headers and no bound for sockets. */
@@ -29,12 +30,17 @@ const MESSAGE_CAPS = { maxFragments: 64, maxBufferedChunks: 4096 }
 
 const ENCLAVE_PATH = /^\/enclaves\/([A-Za-z0-9][A-Za-z0-9._-]{0,127})$/
 
+/** What a connection that is turned away before it is a WebSocket is told. */
+const STATUS = { host: 421, origin: 403, path: 404, rate: 429 } as const
+type Reason = keyof typeof STATUS
+
 export type GatewayPolicy = { origins: string[]; hosts: string[] }
 
 export class Gateway {
   readonly #slots: Slots
   readonly #admin: AdminEndpoint
   readonly #policy: GatewayPolicy
+  readonly #refused: Counts['refused']
   readonly #server: Server
   readonly #limiter = new AddressLimiter()
   readonly #sockets = new WebSocketServer({
@@ -47,10 +53,11 @@ export class Gateway {
     skipUTF8Validation: false,
   })
 
-  constructor(slots: Slots, admin: AdminEndpoint, policy: GatewayPolicy) {
+  constructor(slots: Slots, admin: AdminEndpoint, policy: GatewayPolicy, counts: Counts) {
     this.#slots = slots
     this.#admin = admin
     this.#policy = policy
+    this.#refused = counts.refused
     this.#server = createServer(
       {
         headersTimeout: HEADERS_MS,
@@ -84,23 +91,23 @@ export class Gateway {
   #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
     socket.on('error', () => socket.destroy())
     const refused = this.#refusal(request)
-    if (refused !== undefined) return refuse(socket, refused)
+    if (refused !== undefined) return this.#refuse(socket, refused)
     const path = request.url ?? ''
     if (path === '/admin') {
       return this.#accept(request, socket, head, (peer) => this.#admin.connect(peer))
     }
     const name = ENCLAVE_PATH.exec(path)?.[1]
-    if (name === undefined) return refuse(socket, 404)
+    if (name === undefined) return this.#refuse(socket, 'path')
     const slot = this.#slots.byName(name)
-    if (slot === undefined) return refuse(socket, 404)
-    if (!this.#limiter.take(socket.remoteAddress ?? '')) return refuse(socket, 429)
+    if (slot === undefined) return this.#refuse(socket, 'path')
+    if (!this.#limiter.take(socket.remoteAddress ?? '')) return this.#refuse(socket, 'rate')
     this.#accept(request, socket, head, (peer) => this.#relay(peer, socket, slot))
   }
 
-  #refusal(request: IncomingMessage): number | undefined {
-    if (!this.#policy.hosts.includes(request.headers.host ?? '')) return 421
+  #refusal(request: IncomingMessage): Reason | undefined {
+    if (!this.#policy.hosts.includes(request.headers.host ?? '')) return 'host'
     const origin = request.headers.origin
-    if (origin !== undefined && !this.#policy.origins.includes(origin)) return 403
+    if (origin !== undefined && !this.#policy.origins.includes(origin)) return 'origin'
     return undefined
   }
 
@@ -134,13 +141,22 @@ export class Gateway {
       pause: () => peer.pause(),
       resume: () => peer.resume(),
     })
-    if (session === undefined) return peer.close(CLOSE_CODE_BASE + CLOSE_LIMIT)
+    if (session === undefined) {
+      this.#refused.full++
+      return peer.close(CLOSE_CODE_BASE + CLOSE_LIMIT)
+    }
     peer.on('message', (data, isBinary) => {
       alive.add(peer)
       if (!isBinary) return peer.close(1003)
       slot.message(session, data as Buffer)
     })
     peer.on('close', () => slot.closed(session))
+  }
+
+  #refuse(socket: Socket, reason: Reason): void {
+    this.#refused[reason]++
+    const status = STATUS[reason]
+    socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
   }
 
   #sweep(): void {
@@ -156,7 +172,3 @@ export class Gateway {
 
 /** Peers that were heard of since the last sweep. */
 const alive = new WeakSet<WebSocket>()
-
-function refuse(socket: Socket, status: number): void {
-  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
-}

@@ -7,8 +7,10 @@ import { dirname } from 'node:path'
 import { ControlReader, encodeControl, TO_NITRO, TO_PARENT, type ToNitro, type ToParent } from '../wire/control.ts'
 import { AdminEndpoint } from './admin.ts'
 import { confine } from './confine.ts'
+import { Counts } from './counts.ts'
 import { Gateway } from './gateway.ts'
 import { KmsRelay } from './kms-relay.ts'
+import { Metrics } from './metrics.ts'
 import { Slots } from './slots.ts'
 import { openEngine } from './store/open.ts'
 
@@ -16,8 +18,9 @@ const CONTROL_FD = 3
 
 const control = new Socket({ fd: CONTROL_FD, readable: true, writable: true })
 const tell = (message: ToNitro) => void control.write(encodeControl(TO_NITRO, message))
-const slots = new Slots(tell)
-const admin = new AdminEndpoint(tell)
+const counts = new Counts()
+const slots = new Slots(tell, counts)
+const admin = new AdminEndpoint(tell, counts)
 let gateway: Gateway | undefined
 
 async function handle(message: ToParent): Promise<void> {
@@ -27,11 +30,12 @@ async function handle(message: ToParent): Promise<void> {
       // Before the process is confined: what it maps and loads for the store is open then.
       const engine = await openEngine(folder, message.store)
       const kms = new KmsRelay(message.kmsSocket)
-      await slots.listen(message.enclavesSocket, { stepDeadlineMs: message.stepDeadlineMs, engine, kms })
-      gateway = new Gateway(slots, admin, { origins: message.origins, hosts: message.hosts })
+      await slots.listen(message.enclavesSocket, { stepDeadlineMs: message.stepDeadlineMs, engine, kms, counts })
+      gateway = new Gateway(slots, admin, { origins: message.origins, hosts: message.hosts }, counts)
       const layers = confine(folder)
       const port = await gateway.listen(message.address, message.port)
-      return tell({ type: 'listening', port, layers })
+      const metricsPort = message.metrics === '' ? 0 : await new Metrics(counts).listen(Number(message.metrics))
+      return tell({ type: 'listening', port, layers, metricsPort })
     }
     case 'slot':
       return slots.expect(message.slot, message.token)

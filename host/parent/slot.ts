@@ -30,7 +30,7 @@ export type Peer = {
   resume(): void
 }
 
-type SlotOptions = Pick<StoreFrameOptions, 'engine' | 'kms' | 'onTrouble'> & {
+type SlotOptions = Pick<StoreFrameOptions, 'engine' | 'kms' | 'counts' | 'onTrouble'> & {
   stepDeadlineMs: number
   onLate(waitedMs: number): void
   onEnd(): void
@@ -58,11 +58,12 @@ export class Slot {
     this.#batch = new FrameBatch((bytes) => {
       if (!this.#ended && !socket.write(bytes)) this.#filled()
     })
-    const { engine, kms, onTrouble } = options
+    const { engine, kms, counts, onTrouble } = options
     // What an enclave waits for does not count for its deadline: that runs from a frame to its acknowledgement.
     this.store = new StoreFrames({
       engine,
       kms,
+      counts,
       onTrouble,
       send: (type, ticket, payload) => this.#write(type, ticket, payload),
       room: () => this.#room(),
@@ -78,17 +79,22 @@ export class Slot {
     if (this.#ended || this.#peers.size >= MAX_SESSIONS) return undefined
     const session = this.#nextSession++
     this.#peers.set(session, peer)
+    this.#options.counts.sessionsOpened++
     this.#write(RELAY_OPENED, session, EMPTY)
     if (this.#full) peer.pause()
     return session
   }
 
   message(session: number, message: Uint8Array): void {
-    if (this.#peers.has(session)) this.#write(RELAY_MESSAGE, session, message)
+    if (!this.#peers.has(session)) return
+    count(this.#options.counts.relayed.to_enclave, message)
+    this.#write(RELAY_MESSAGE, session, message)
   }
 
   closed(session: number): void {
-    if (this.#peers.delete(session)) this.#write(RELAY_CLOSED, session, EMPTY)
+    if (!this.#peers.delete(session)) return
+    this.#options.counts.sessionsClosed++
+    this.#write(RELAY_CLOSED, session, EMPTY)
   }
 
   nudge(): void {
@@ -104,6 +110,7 @@ export class Slot {
     for (const peer of this.#peers.values()) peer.close(CLOSE_GONE)
     // A peer that is paused would not see its own close answered, and linger until somebody's time is up.
     this.#drained()
+    this.#options.counts.sessionsClosed += this.#peers.size
     this.#peers.clear()
     this.#options.onEnd()
   }
@@ -124,13 +131,18 @@ export class Slot {
 
   #frame(frame: Frame): void {
     switch (frame.type) {
-      case RELAY_MESSAGE:
-        this.#peers.get(frame.id)?.send(frame.payload)
-        return
+      case RELAY_MESSAGE: {
+        const peer = this.#peers.get(frame.id)
+        if (peer === undefined) return
+        count(this.#options.counts.relayed.to_peer, frame.payload)
+        return peer.send(frame.payload)
+      }
       case RELAY_CLOSE: {
         const peer = this.#peers.get(frame.id)
-        if (this.#peers.delete(frame.id)) peer?.close(frame.payload[0] ?? CLOSE_LIMIT)
-        return
+        if (peer === undefined) return
+        this.#peers.delete(frame.id)
+        this.#options.counts.sessionsClosed++
+        return peer.close(frame.payload[0] ?? CLOSE_LIMIT)
       }
       case RELAY_ACK:
         return this.#acknowledged(frame.payload)
@@ -176,4 +188,9 @@ export class Slot {
     for (const resolve of this.#roomWanted.splice(0)) resolve()
     for (const peer of this.#peers.values()) peer.resume()
   }
+}
+
+function count(relayed: { frames: number; bytes: number }, { length }: Uint8Array): void {
+  relayed.frames++
+  relayed.bytes += length
 }

@@ -7,6 +7,7 @@ import { timingSafeEqual } from 'node:crypto'
 import { chmodSync, rmSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { DIAL_TOKEN_BYTES, type ToNitro } from '../wire/control.ts'
+import type { Counts } from './counts.ts'
 import type { KmsRelay } from './kms-relay.ts'
 import { Slot } from './slot.ts'
 import type { StoreEngine } from './store/engine.ts'
@@ -17,18 +18,20 @@ const INTRODUCTION_MS = 2000
 const TROUBLE_MS = 10_000
 
 /** What all slots share. */
-export type SlotsOptions = { stepDeadlineMs: number; engine: StoreEngine; kms: KmsRelay }
+export type SlotsOptions = { stepDeadlineMs: number; engine: StoreEngine; kms: KmsRelay; counts: Counts }
 
 export class Slots {
   readonly #tell: (message: ToNitro) => void
+  readonly #counts: Counts
   readonly #expected = new Map<number, Uint8Array>()
   readonly #slots = new Map<number, Slot>()
   readonly #names = new Map<string, Slot>()
   #serves: SlotsOptions | undefined
   #troubleMs = Number.NEGATIVE_INFINITY
 
-  constructor(tell: (message: ToNitro) => void) {
+  constructor(tell: (message: ToNitro) => void, counts: Counts) {
     this.#tell = tell
+    this.#counts = counts
   }
 
   async listen(path: string, serves: SlotsOptions): Promise<void> {
@@ -50,6 +53,7 @@ export class Slots {
   assign(number: number, name: string): void {
     const slot = this.#slots.get(number)
     if (slot === undefined) return
+    if (slot.name === undefined) this.#counts.enclavesServed++
     slot.name = name
     this.#names.set(name, slot)
   }
@@ -118,6 +122,7 @@ export class Slots {
       onLate: (waitedMs) => this.#tell({ type: 'late', slot: number, waitedMs }),
       onEnd: () => {
         this.#slots.delete(number)
+        if (slot.name !== undefined) this.#counts.enclavesEnded++
         if (slot.name !== undefined && this.#names.get(slot.name) === slot) this.#names.delete(slot.name)
         this.#tell({ type: 'lost', slot: number })
       },

@@ -16,6 +16,7 @@ import {
   RELAY_STORE_RECORDS,
 } from '../../assembly/abi/wire.ts'
 import type { Frame } from '../wire/frame.ts'
+import type { Counts } from './counts.ts'
 import { type KmsRelay, refusedNow } from './kms-relay.ts'
 import type { CommitLimits, Kept, StoreEngine } from './store/engine.ts'
 import { parseCommit, StoreBatch } from './store-batch.ts'
@@ -35,6 +36,7 @@ const NOT_KNOWN = 1
 export type StoreFrameOptions = {
   engine: StoreEngine
   kms: KmsRelay
+  counts: Counts
   send(type: number, ticket: number, payload: Uint8Array): void
   /** Fulfilled when the enclave has taken what was sent. */
   room(): Promise<void>
@@ -131,12 +133,20 @@ export class StoreFrames {
     const store = this.#ours(commit.storeId)
     const changes = this.#batch?.changes() ?? []
     this.#batch = undefined
+    const { commits, stored } = this.#options.counts
     this.#options.engine.commit(store, commit.expected, commit.next, changes).then(
       (outcome) => {
+        commits[outcome]++
+        if (outcome === 'durable') {
+          stored.records += changes.length
+          stored.bytes += commit.next.meta.length + commit.next.head.length
+          for (const { record } of changes) stored.bytes += record?.length ?? 0
+        }
         const status = outcome === 'durable' ? DURABLE : NOT_KNOWN
         this.#send(RELAY_STORE_COMMITTED, ticket, Uint8Array.of(status))
       },
       (error) => {
+        commits.failed++
         this.#options.onTrouble(error)
         this.#send(RELAY_STORE_COMMITTED, ticket, Uint8Array.of(NOT_KNOWN))
       },

@@ -37,6 +37,8 @@ export const TO_PARENT = {
     stepDeadlineMs: 'uint',
     kmsSocket: 'text',
     store: 'text',
+    /** Port of the metrics, 0 for any; empty: they are not served. */
+    metrics: 'text',
   },
   /** A dial with this token is about to come; it is slot `slot`. */
   slot: { slot: 'uint', token: 'bytes' },
@@ -58,8 +60,8 @@ export const TO_PARENT = {
 
 /** Messages of the parent to nitro, field by field. */
 export const TO_NITRO = {
-  /** Layers: what the parent gave up, as it says. */
-  listening: { port: 'uint', layers: 'texts' },
+  /** Layers: what the parent gave up, as it says. `metricsPort` is 0 where there are no metrics. */
+  listening: { port: 'uint', layers: 'texts', metricsPort: 'uint' },
   failed: { reason: 'text' },
   introduced: { slot: 'uint' },
   /** `since`: size of the checkpoint that the sender holds; 0 for none. */

@@ -10,6 +10,7 @@ export type Ready = {
   gateway: string
   proxy: string | null
   kms: string | null
+  metrics: string | null
   data: string
   enclaves: unknown[]
 }
@@ -27,10 +28,10 @@ export class Daemon {
     this.exited = exited
   }
 
-  static async start(data = mkdtempSync(join(tmpdir(), 'wc-'))): Promise<Daemon> {
+  static async start(data = mkdtempSync(join(tmpdir(), 'wc-')), options: string[] = []): Promise<Daemon> {
     const child = spawn(
       'node',
-      ['host/cli/bootstrap.cjs', 'host', '--data', data, '--port', '0', '--development', '--json'],
+      ['host/cli/bootstrap.cjs', 'host', '--data', data, '--port', '0', '--development', '--json', ...options],
       { stdio: ['ignore', 'pipe', 'inherit'] },
     )
     const exited = new Promise<number>((resolve) => child.once('close', (code) => resolve(code ?? 1)))

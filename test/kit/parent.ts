@@ -24,6 +24,7 @@ export class ParentUnderTest {
   readonly folder = mkdtempSync(join(tmpdir(), 'wasmclave-parent-'))
   readonly messages: ToNitro[] = []
   port = 0
+  metricsPort = 0
   readonly #waiting: { type: ToNitro['type']; resolve: (message: never) => void }[] = []
   #nextSlot = 1
 
@@ -46,7 +47,7 @@ export class ParentUnderTest {
     return this.process.stdio[3] as Duplex
   }
 
-  async start(options: { stepDeadlineMs?: number; origins?: string[] } = {}): Promise<this> {
+  async start(options: { stepDeadlineMs?: number; origins?: string[]; metrics?: string } = {}): Promise<this> {
     this.tell({
       type: 'configure',
       address: '127.0.0.1',
@@ -57,8 +58,11 @@ export class ParentUnderTest {
       stepDeadlineMs: options.stepDeadlineMs ?? 1000,
       kmsSocket: join(this.folder, 'kms.sock'),
       store: JSON.stringify({ engine: 'lmdb' }),
+      metrics: options.metrics ?? '',
     })
-    this.port = (await this.next('listening')).port
+    const { port, metricsPort } = await this.next('listening')
+    this.port = port
+    this.metricsPort = metricsPort
     return this
   }
 

@@ -15,6 +15,7 @@ import {
   RELAY_STORE_RECORDS,
 } from '../../assembly/abi/wire.ts'
 import { UnavailableError } from '../../host/errors.ts'
+import { Counts } from '../../host/parent/counts.ts'
 import type { KmsRelay } from '../../host/parent/kms-relay.ts'
 import { headHash } from '../../host/parent/store/engine.ts'
 import { StoreFrames } from '../../host/parent/store-frames.ts'
@@ -44,6 +45,7 @@ function slot(engine = new MemoryEngine(), answer: (message: Uint8Array) => Prom
   const frames = new StoreFrames({
     engine,
     kms: { ask: answer } as KmsRelay,
+    counts: new Counts(),
     send: (type, ticket, payload) => sent.push({ type, ticket, payload: Buffer.from(payload) }),
     room: () => room,
     onTrouble: (error) => troubles.push(error),

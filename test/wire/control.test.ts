@@ -22,6 +22,7 @@ const toParent: ToParent[] = [
     stepDeadlineMs: 5,
     kmsSocket: '/tmp/y',
     store: '{}',
+    metrics: '',
   },
   { type: 'slot', slot: 1, token: new Uint8Array(16) },
   { type: 'store', slot: 1, storeId: new Uint8Array(32) },
@@ -30,7 +31,7 @@ const toParent: ToParent[] = [
   { type: 'shutdown' },
 ]
 const toNitro: ToNitro[] = [
-  { type: 'listening', port: 7443, layers: ['files'] },
+  { type: 'listening', port: 7443, layers: ['files'], metricsPort: 0 },
   { type: 'chunk', connection: 3, bytes: Uint8Array.of(1, 2) },
   { type: 'late', slot: 0, waitedMs: 1000 },
 ]
