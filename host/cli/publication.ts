@@ -3,7 +3,7 @@
  * the release of a digest is (as PCR17 commits it). No reader needs to trust it: the pipeline's signature is on all that counts, and its
  * certificate is not here. Does not protect from whoever can write here: they can take releases away.
  */
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import {
   closeSync,
   existsSync,
@@ -91,10 +91,11 @@ function putFile(root: string, place: string, bytes: Uint8Array): void {
 function checkSame(place: string, files: PublishedFiles): false {
   for (const [what, name] of entries()) {
     const path = join(place, name)
-    if (!existsSync(path) || !readFileSync(path).equals(files[what]))
+    const found = existsSync(path) ? sha384(readFileSync(path)) : 'gone'
+    if (found !== sha384(files[what]))
       throw new RefusedError(
         'ERR_RELEASE_PUBLISHED',
-        `${path} is published with other bytes, and stays: a change is a new version`,
+        `${path} is ${found}, this one ${sha384(files[what])}: what is published stays, a change is a new version`,
       )
   }
   return false
@@ -116,4 +117,8 @@ function syncFolder(path: string): void {
   } finally {
     closeSync(folder)
   }
+}
+
+function sha384(bytes: Uint8Array): string {
+  return createHash('sha384').update(bytes).digest('hex')
 }
