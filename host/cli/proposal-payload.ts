@@ -7,7 +7,7 @@ import { parseEif } from '../nitro/eif/format.ts'
 import { verifySignature } from '../nitro/eif/signature.ts'
 import type { Json } from '../wire/canonical-json.ts'
 import { readFile, readJsonObject } from './files.ts'
-import { releaseFile } from './release-sign.ts'
+import { releaseOf } from './release-sign.ts'
 
 export type PayloadOptions = {
   eifPath?: string
@@ -88,7 +88,7 @@ function edited(path: string): Partial<Policy> {
 
 function rollOut(eifPath: string, release: string | undefined): Json {
   const { signature } = verifySignature(parseEif(readFile(eifPath)), new Date())
-  return rollOutPayload(readFile(release ?? releaseFile(eifPath)), signature.certificate)
+  return rollOutPayload(readFile(release ?? releaseOf(eifPath)), signature.certificate)
 }
 
 function publicKey({ publicKey: key }: PayloadOptions): string {

@@ -3,6 +3,8 @@
  * result, and the reference values that evidence of it will show, all under one key.
  */
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { signReferenceValues } from '../control/releases/reference-values.ts'
 import { type Dependency, openRelease, type Release, signRelease } from '../control/releases/release.ts'
 import { decodeTestResult, type TestResult } from '../control/releases/test-result.ts'
@@ -13,6 +15,7 @@ import { signEif } from '../nitro/eif/signature.ts'
 import { ENCLAVE_FLAGS } from '../nitro/pool/slot.ts'
 import { built, readFile, readText, writeFile } from './files.ts'
 import { printJson, progress } from './output.ts'
+import { PUBLISHED } from './publication.ts'
 import { DEFAULT_BUILDER, readReleaseImage, releaseFacts } from './release-image.ts'
 
 export type ReleaseSignOptions = {
@@ -28,6 +31,13 @@ export type ReleaseSignOptions = {
 /** What `release sign` writes beside the image. */
 export const releaseFile = (eifPath: string) => eifPath.replace(/(\.eif)?$/, '.release.json')
 export const referenceFile = (eifPath: string) => eifPath.replace(/(\.eif)?$/, '.reference.json')
+
+/** The envelope beside an image, under the name that "release sign" gave it, or else "release publish". */
+export function releaseOf(eifPath: string): string {
+  const signed = releaseFile(eifPath)
+  const published = join(dirname(eifPath), PUBLISHED.envelope)
+  return basename(eifPath) === PUBLISHED.eif && !existsSync(signed) && existsSync(published) ? published : signed
+}
 
 export type SignedRelease = { eif: Uint8Array; envelope: Uint8Array; release: Release }
 

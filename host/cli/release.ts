@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import { buildEnclave } from './eif.ts'
 import { DEFAULT_BUILDER } from './release-image.ts'
+import { publishRelease } from './release-publish.ts'
 import { signReleaseFiles } from './release-sign.ts'
 import { testRelease } from './release-test.ts'
 import { verifyRelease } from './release-verify.ts'
@@ -9,7 +10,7 @@ import { verifyRelease } from './release-verify.ts'
 export function addReleaseVerbs(program: Command): void {
   const release = program
     .command('release')
-    .description('build, test, sign and verify what may run')
+    .description('build, test, sign, publish and verify what may run')
     .enablePositionalOptions()
     .addHelpText(
       'after',
@@ -67,11 +68,30 @@ export function addReleaseVerbs(program: Command): void {
     .action(signReleaseFiles)
 
   release
+    .command('publish')
+    .description('a signed release into a folder that others read: verified first, whole or not at all')
+    .requiredOption('--eif-path <file>', 'the signed image')
+    .requiredOption('--signing-certificate <pem>', 'the pipeline that is trusted')
+    .requiredOption('--to <dir>', 'the folder: WORKLOAD/VERSION/, and _digests/ by digest of the release')
+    .option('--release <file>', 'the envelope; FILE.release.json by default')
+    .option('--reference-values <file>', 'FILE.reference.json by default')
+    .addHelpText(
+      'after',
+      `\nA version stays as it was first published: the same files again change nothing, others are refused.\n${examples(
+        'wasmclave release publish --eif-path keyvalue.eif --signing-certificate cert.pem --to published',
+        'wasmclave release verify --eif-path published/keyvalue/1.0.0/image.eif \\\n    --signing-certificate cert.pem',
+        'wasmclave run-enclave --eif-path published/keyvalue/1.0.0/image.eif --memory 64 \\\n    --release published/keyvalue/1.0.0/release.json',
+      )}`,
+    )
+    .action(publishRelease)
+
+  release
     .command('verify')
     .description('whether an image is of a release, and whether it builds again')
     .requiredOption('--eif-path <file>')
     .requiredOption('--signing-certificate <pem>', 'the pipeline that is trusted')
-    .option('--release <file>', 'the envelope; FILE.release.json by default')
+    .option('--release <file>', 'the envelope; by default FILE.release.json, or what is published beside it')
+    .option('--reference-values <file>', 'whether they are of this release, too')
     .option('--docker-dir <dir>', 'build again from here, and compare')
     .option('--commit <hex>', 'the commit that it must be built from')
     .addHelpText(

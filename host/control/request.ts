@@ -107,7 +107,7 @@ export function judgeRequest(
     if (isGuarded(judged.request.action))
       throw new RefusedError(
         'ERR_ADMIN_GUARDED',
-        `${judged.request.action} is guarded: it is proposed, approved by many and then executed, never asked for alone`,
+        `${judged.request.action} is guarded, never asked for alone: "admin propose ${judged.request.action}", then approvals, then "admin execute"`,
       )
   } catch (error) {
     if (!(error instanceof RefusedError)) throw error

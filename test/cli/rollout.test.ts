@@ -86,6 +86,18 @@ const run = (name: string, envelope = name) =>
   )
 const propose = async (name: string): Promise<string> =>
   (await verbJson('admin', 'propose', 'roll-out', ...data, '--json', '--eif-path', at(`${name}.eif`))).Proposal
+/** What is published of a version, and what runs from there. */
+const published = (version: string, file: string) => join(at('published'), 'keyvalue', version, file)
+const runPublished = (version: string) =>
+  printed(() =>
+    runEnclave({
+      data: host.data,
+      eifPath: published(version, 'image.eif'),
+      memory: '64',
+      enclaveName: 'keyvalue',
+      release: published(version, 'release.json'),
+    }),
+  )
 const referenceOf = (name: string): { pcrs: Record<string, string>; release: string } =>
   JSON.parse(Buffer.from(JSON.parse(readFileSync(at(`${name}.reference.json`), 'utf8')).payload, 'base64').toString())
 const pcr0 = (name: string) => referenceOf(name).pcrs['0'] as string
@@ -151,10 +163,14 @@ t.test('verifies a release by building it again, and refuses another source', as
 })
 
 t.test('rolls out 1.1.0 in the shown steps, each shortcut refused', async (t) => {
+  const publish = ['release', 'publish', '--eif-path', at('two.eif'), '--to', at('published')]
+  t.match(await verbJson(...publish, '--signing-certificate', pipeline.certificate), { Version: '1.1.0', New: true })
   await printed(() => terminateEnclave({ data: host.data, enclaveName: 'keyvalue' }))
   t.equal(await refusal(run('two')), 'ERR_RELEASE_APPROVAL', 'run without a roll-out')
+  t.equal(await refusal(runPublished('1.1.0')), 'ERR_RELEASE_APPROVAL', 'published is not rolled out')
   t.equal(await refusal(run('two', 'one')), 'ERR_RELEASE_IMAGE', 'run under the release of 1.0.0')
-  const proposal = await propose('two')
+  const rollOut = ['admin', 'propose', 'roll-out', ...data, '--json', '--eif-path', published('1.1.0', 'image.eif')]
+  const proposal = (await verbJson(...rollOut)).Proposal
   const admin = (name: string, ...more: string[]) => verb('admin', name, proposal, ...data, '--json', ...more)
   t.equal(await refusal(admin('execute')), 'ERR_APPROVAL_THRESHOLD', 'execute at once')
   t.equal(await refusal(admin('approve', '--as', 'operator')), 'ERR_ADMIN_ROLE', 'approve as the operator')
@@ -178,7 +194,7 @@ t.test('rolls out 1.1.0 in the shown steps, each shortcut refused', async (t) =>
 })
 
 t.test('lets the client see the change: the old reference values refuse it, the new ones hold', async (t) => {
-  t.match(await run('two'), { EnclaveName: 'keyvalue' })
+  t.match(await runPublished('1.1.0'), { EnclaveName: 'keyvalue' })
   t.equal(await refusal(appraised(pcr0('one'))), 'ERR_EVIDENCE_PCR')
   const client = await appraised(pcr0('two'))
   t.equal(client.evidence.admission.releaseDigest, referenceOf('two').release)
@@ -224,7 +240,7 @@ t.test(
 
 t.test('verifies it all offline from one bundle, under two pins and the owner', async (t) => {
   const asked = { data: host.data, enclaveName: 'keyvalue', output: at('doc.cbor'), bundle: at('bundle') }
-  await printed(() => attest({ ...asked, referenceValues: at('two.reference.json') }))
+  await printed(() => attest({ ...asked, referenceValues: published('1.1.0', 'reference-values.json') }))
   const bundle = decodeBundle(readFileSync(at('bundle')))
   const pins = {
     root: readFileSync(files.rootCertificate, 'utf8'),

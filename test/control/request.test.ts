@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { CompactSign, UnsecuredJWT } from 'jose'
 import t from 'tap'
-import type { Request } from '../../host/control/actions.ts'
+import { ACTIONS, isGuarded, type Request } from '../../host/control/actions.ts'
 import { genesisDigest } from '../../host/control/genesis.ts'
 import { rawPublicKey, thumbprint } from '../../host/control/keys.ts'
 import { Offices } from '../../host/control/offices.ts'
@@ -11,7 +11,7 @@ import { newGenesis, newKey } from '../kit/genesis.ts'
 
 const NOW = Date.parse('2026-01-01T00:00:00Z')
 const describe: Request = { action: 'describe-enclaves', parameters: { metadata: false } }
-const { genesis, operator, auditor } = newGenesis()
+const { genesis, operator, approvers, auditor } = newGenesis()
 const audience = { genesis: genesisDigest(genesis), host: genesis.hostId }
 const offices = new Offices(genesis)
 /** What a host that has never seen a request makes of it. */
@@ -55,6 +55,25 @@ t.test('rejects a key without office, and an action beyond the role', async (t) 
   const stop: Request = { action: 'terminate-enclave', parameters: { all: true } }
   await authorise(await signed(stop, operator))
   await t.rejects(authorise(await signed(stop, auditor)), { code: 'ERR_ADMIN_ROLE' })
+})
+
+t.test('tells whoever asks for a guarded action alone how it is proposed', async (t) => {
+  const approver = approvers[0] as typeof operator
+  const key = Buffer.from(rawPublicKey(approver)).toString('hex')
+  const rows: [Request, typeof operator][] = [
+    [{ action: 'roll-out', parameters: { name: 'echo', release: '0'.repeat(96) } }, operator],
+    [{ action: 'rotate-store-keys', parameters: { name: 'echo' } }, operator],
+    [{ action: 'enrol-key', parameters: { role: 'operator', key } }, approver],
+    [{ action: 'revoke-key', parameters: { key } }, approver],
+    [{ action: 'change-policy', parameters: { policy: 'AA' } }, approver],
+  ]
+  t.same(rows.map(([{ action }]) => action).toSorted(), ACTIONS.filter(isGuarded).toSorted(), 'all of them')
+  for (const [request, by] of rows)
+    await t.rejects(authorise(await signed(request, by)), {
+      code: 'ERR_ADMIN_GUARDED',
+      message: new RegExp(`"admin propose ${request.action}", then approvals, then "admin execute"`),
+    })
+  await authorise(await signed({ action: 'execute', parameters: { proposal: '0'.repeat(64) } }))
 })
 
 t.test('rejects every changed character of a request', async (t) => {

@@ -6,8 +6,9 @@ import { describeEif } from '../../host/nitro/eif/describe.ts'
 import { eifCrc, parseEif, writeEif } from '../../host/nitro/eif/format.ts'
 import { verifyManifests } from '../../host/nitro/eif/manifests.ts'
 import { measureEif } from '../../host/nitro/eif/measure.ts'
-import { signEif, verifySignature } from '../../host/nitro/eif/signature.ts'
+import { parseSignature, signEif, verifySignature } from '../../host/nitro/eif/signature.ts'
 import { makeCertificate, type Rdn } from '../../host/nitro/pki/certificate.ts'
+import { decodeCbor, encodeCbor } from '../../host/wire/cbor.ts'
 import { imageOf } from '../kit/host.ts'
 
 const image = imageOf('echo')
@@ -118,6 +119,38 @@ t.test('signs with each curve, replaces a signature of another length, and verif
     { code: 'ERR_IMAGE_SIGNATURE' },
     'of another image',
   )
+})
+
+t.test('refuses a signature section by its certificate, with one code whatever OpenSSL makes of it', (t) => {
+  const { pem, key, der } = signer('P-384')
+  const section = parseEif(signEif(image, pem, key)).signature as Uint8Array
+  const [fields] = decodeCbor(section) as [Map<string, number[]>]
+  const under = (certificate: string) =>
+    Buffer.concat([
+      Uint8Array.of(0x81, 0xa2), // [{ two fields }]
+      encodeCbor('signing_certificate'),
+      encodeCbor([...Buffer.from(certificate)]),
+      encodeCbor('signature'),
+      encodeCbor(fields.get('signature') as number[]),
+    ])
+  const inPem = (bytes: Uint8Array) =>
+    `-----BEGIN CERTIFICATE-----\n${Buffer.from(bytes).toString('base64')}\n-----END CERTIFICATE-----\n`
+  t.ok(parseSignature(under(inPem(der))).certificate.raw.equals(der), 'its own certificate')
+  const point = Buffer.from(der)
+  const at = point.indexOf(Uint8Array.of(0x03, 0x62, 0x00, 0x04)) // BIT STRING of an uncompressed point of P-384
+  point[at + 3] = 5
+  t.throws(() => new X509Certificate(point).publicKey, 'OpenSSL reads the certificate, and not its key')
+  const rows: [string, string][] = [
+    ['a key that does not decode', inPem(point)],
+    ['a curve that signs no images', signer('secp256k1').pem],
+    ['the curve of another algorithm', signer('P-256').pem],
+    ['no certificate', inPem(der.subarray(1))],
+    ['nothing', ''],
+  ]
+  for (const [name, certificate] of rows)
+    t.throws(() => parseSignature(under(certificate)), { code: 'ERR_IMAGE_SIGNATURE' }, name)
+  t.throws(() => signEif(image, inPem(point), key), { code: 'ERR_IMAGE_KEY' }, 'and does not sign under it')
+  t.end()
 })
 
 t.test('refuses an image by what is wrong with it, whatever its CRC says', async (t) => {

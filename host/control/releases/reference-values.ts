@@ -3,9 +3,11 @@
  * PCR17 the release and its security version; behind PCR18 the binaries that may run it. For appraisers who are offline.
  */
 import { createHash, type KeyObject, type X509Certificate } from 'node:crypto'
+import { RefusedError } from '../../errors.ts'
 import { decodeCanonicalJson, encodeCanonicalJson } from '../../wire/canonical-json.ts'
 import { Shape } from '../policy/shape.ts'
 import { openEnvelope, signEnvelope } from './dsse.ts'
+import type { Release } from './release.ts'
 
 export const REFERENCE_VALUES_TYPE = 'application/vnd.wasmclave.reference-values+json'
 const MAX_NODES = 16
@@ -55,6 +57,34 @@ export function openReferenceValues(envelope: Uint8Array, certificate: X509Certi
         .map((flag) => shape.text(flag, /^[\x21-\x7e]{1,256}$/, 'boot.flags')),
     },
   }
+}
+
+/**
+ * Whether they are of this release and of what its image measures. What runs it (boot, PCR18) is the pipeline's word alone.
+ * @param measured the image's own registers. @throws RefusedError ERR_REFERENCE_RELEASE, ERR_REFERENCE_PCR
+ */
+export function checkReferenceValues(
+  values: ReferenceValues,
+  release: Pick<Release, 'digest' | 'workload' | 'version' | 'securityVersion'>,
+  measured: ReferenceValues['pcrs'],
+): void {
+  for (const [field, stated, found] of [
+    ['release', values.release, release.digest],
+    ['workload', values.workload, release.workload],
+    ['version', values.version, release.version],
+    ['security version', values.securityVersion, release.securityVersion],
+  ])
+    if (stated !== found)
+      throw new RefusedError(
+        'ERR_REFERENCE_RELEASE',
+        `the reference values are of ${field} ${stated}, this is ${found}`,
+      )
+  for (const index of PCRS)
+    if (values.pcrs[index] !== measured[index])
+      throw new RefusedError(
+        'ERR_REFERENCE_PCR',
+        `PCR${index} is ${values.pcrs[index]} by the reference values, the image measures ${measured[index]}`,
+      )
 }
 
 function digestOf(certificate: X509Certificate): string {

@@ -37,9 +37,16 @@ export function admitRelease(input: ReleaseInput): Release {
       `the launch of ${manifest.workload.name} brings no release: "release test" and "release sign" make one, --release names it`,
     )
   const release = openRelease(envelope, input.certificate)
+  checkImage(release, eif, manifest)
+  checkRelease(input.policy, input.rolledOut, release)
+  return release
+}
+
+/** Whether the release is of exactly this image, and calls it what it calls itself. @throws RefusedError ERR_RELEASE_IMAGE */
+export function checkImage(release: Release, eif: Eif, manifest: ImageManifest): void {
   const image = imageDigest(eif)
   if (release.image !== image)
-    throw new RefusedError('ERR_RELEASE_IMAGE', `the release is of image ${release.image}, launched is ${image}`)
+    throw new RefusedError('ERR_RELEASE_IMAGE', `the release is of image ${release.image}, this is ${image}`)
   for (const [field, stated, found] of [
     ['workload', release.workload, manifest.workload.name],
     ['version', release.version, manifest.workload.version],
@@ -47,6 +54,4 @@ export function admitRelease(input: ReleaseInput): Release {
   ])
     if (stated !== found)
       throw new RefusedError('ERR_RELEASE_IMAGE', `${field} ${stated} by the release, ${found} by the image's manifest`)
-  checkRelease(input.policy, input.rolledOut, release)
-  return release
 }

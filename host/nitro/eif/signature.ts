@@ -36,6 +36,7 @@ export type EifSignature = {
 export function signEif(bytes: Uint8Array, certificatePem: string, privateKeyPem: string): Uint8Array {
   const eif = parseEif(bytes)
   const certificate = fromPem(() => new X509Certificate(certificatePem), 'certificate')
+  fromPem(() => certificate.publicKey, 'key in the certificate')
   const key = fromPem(() => createPrivateKey(privateKeyPem), 'private key')
   if (!certificate.checkPrivateKey(key))
     throw new UsageError('ERR_IMAGE_KEY', 'the private key is not the one of the certificate')
@@ -66,13 +67,10 @@ export function parseSignature(section: Uint8Array): EifSignature {
   if (!(headers instanceof Uint8Array) || !(payload instanceof Uint8Array) || !(signature instanceof Uint8Array))
     throw refused('the COSE_Sign1 is malformed')
   if (!(unprotected instanceof Map) || unprotected.size !== 0) throw refused('unprotected headers are not empty')
-  let certificate: X509Certificate
-  try {
-    certificate = new X509Certificate(certificatePem)
-  } catch {
-    throw refused('its certificate does not parse')
-  }
-  const expected = encodeCbor(new Map<Cbor, Cbor>([[1, algorithmOf(certificate.publicKey).id]]))
+  const certificate = parseCertificate(certificatePem)
+  const algorithm = ALGORITHMS[kindOf(certificate.publicKey)]
+  if (algorithm === undefined) throw refused(`its certificate has a key of ${kindOf(certificate.publicKey)}`)
+  const expected = encodeCbor(new Map<Cbor, Cbor>([[1, algorithm.id]]))
   if (!Buffer.from(headers).equals(expected)) throw refused('the algorithm is not the one of its certificate')
   return { certificate, certificatePem, payload, signature }
 }
@@ -118,6 +116,15 @@ export function certificateDigest(certificate: X509Certificate): string {
   return createHash('sha384').update(certificate.raw).digest('hex')
 }
 
+// OpenSSL decodes a certificate's key at its first use, and may refuse it only there.
+function parseCertificate(pem: string): X509Certificate {
+  try {
+    const certificate = new X509Certificate(pem)
+    if (certificate.publicKey.type === 'public') return certificate
+  } catch {}
+  throw refused('its certificate does not parse, or the key in it')
+}
+
 function fromPem<T>(read: () => T, what: string): T {
   try {
     return read()
@@ -127,14 +134,15 @@ function fromPem<T>(read: () => T, what: string): T {
 }
 
 function algorithmOf(key: KeyObject): { id: number; hash: string } {
-  const curve = (key.type === 'private' ? createPublicKey(key) : key).asymmetricKeyDetails?.namedCurve ?? ''
-  const algorithm = ALGORITHMS[curve]
+  const algorithm = ALGORITHMS[kindOf(key)]
   if (algorithm === undefined)
-    throw new UsageError(
-      'ERR_IMAGE_KEY',
-      `images are signed with P-256, P-384 or P-521 keys, this is ${curve || key.asymmetricKeyType}`,
-    )
+    throw new UsageError('ERR_IMAGE_KEY', `images are signed with P-256, P-384 or P-521 keys, this is ${kindOf(key)}`)
   return algorithm
+}
+
+function kindOf(key: KeyObject): string {
+  const { asymmetricKeyDetails, asymmetricKeyType } = key.type === 'private' ? createPublicKey(key) : key
+  return asymmetricKeyDetails?.namedCurve ?? String(asymmetricKeyType)
 }
 
 // RFC 9052 section 4.4

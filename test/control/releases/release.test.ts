@@ -3,6 +3,7 @@ import { genesisDigest } from '../../../host/control/genesis.ts'
 import { foundingPolicy, type Policy } from '../../../host/control/policy/document.ts'
 import { parseEnvelope, signEnvelope } from '../../../host/control/releases/dsse.ts'
 import {
+  checkReferenceValues,
   openReferenceValues,
   type ReferenceValues,
   signReferenceValues,
@@ -192,6 +193,29 @@ t.test('reads reference values as they were signed, under the certificate of the
   t.throws(() => openReferenceValues(envelope, new Pipeline().certificate), { code: 'ERR_RELEASE_SIGNATURE' })
   t.throws(() => openReferenceValues(pipeline.release(), pipeline.certificate), { code: 'ERR_RELEASE_SYNTAX' })
   t.throws(() => openRelease(envelope, pipeline.certificate), { code: 'ERR_RELEASE_SYNTAX' })
+})
+
+t.test('takes reference values for one release and one image, and for none that differs in one place', (t) => {
+  const { workload, version, securityVersion, pcrs } = VALUES
+  const release = { digest: VALUES.release, workload, version, securityVersion }
+  const rows: [string, Partial<typeof release>, Partial<typeof pcrs>, string][] = [
+    ['release', { digest: '21'.repeat(48) }, {}, 'ERR_REFERENCE_RELEASE'],
+    ['workload', { workload: 'echo' }, {}, 'ERR_REFERENCE_RELEASE'],
+    ['version', { version: '1.0.1' }, {}, 'ERR_REFERENCE_RELEASE'],
+    ['security version', { securityVersion: 2 }, {}, 'ERR_REFERENCE_RELEASE'],
+    ['PCR0', {}, { 0: '11'.repeat(48) }, 'ERR_REFERENCE_PCR'],
+    ['PCR1', {}, { 1: '11'.repeat(48) }, 'ERR_REFERENCE_PCR'],
+    ['PCR2', {}, { 2: '11'.repeat(48) }, 'ERR_REFERENCE_PCR'],
+    ['PCR8', {}, { 8: '11'.repeat(48) }, 'ERR_REFERENCE_PCR'],
+  ]
+  t.doesNotThrow(() => checkReferenceValues(VALUES, release, pcrs))
+  for (const [name, changes, registers, code] of rows)
+    t.throws(
+      () => checkReferenceValues(VALUES, { ...release, ...changes }, { ...pcrs, ...registers }),
+      { code, message: new RegExp(name) },
+      name,
+    )
+  t.end()
 })
 
 t.test('rejects reference values that are wrong in one place', async (t) => {
