@@ -39,6 +39,11 @@ async function prepare(operation: Operation): Promise<(() => Promise<Answer>) | 
       const key = await subtle.importKey('raw', own(operation.publicKey), 'Ed25519', false, ['verify'])
       return () => subtle.verify('Ed25519', key, own(operation.signature), own(operation.message))
     }
+    case 'p384-verify': {
+      const algorithm = { name: 'ECDSA', namedCurve: 'P-384', hash: 'SHA-384' }
+      const key = await subtle.importKey('raw', own(operation.publicKey), algorithm, false, ['verify'])
+      return () => subtle.verify(algorithm, key, own(operation.signature), own(operation.message))
+    }
     case 'x25519': {
       const publicKey = await subtle.importKey('raw', own(operation.publicKey), 'X25519', false, [])
       const prefix = Buffer.from('302e020100300506032b656e04220420', 'hex') // RFC 8410 section 7

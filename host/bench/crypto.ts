@@ -67,6 +67,7 @@ function contestsOf(quick: boolean): Contest[] {
     hkdf(),
     x25519(),
     ed25519(),
+    p384(),
   ]
 }
 
@@ -114,6 +115,18 @@ function ed25519(): Contest {
     signature: new Uint8Array(sign(null, message, privateKey)),
   } as const
   return { subject: 'Handshake primitives', label: 'Ed25519 verify', ...ONCE, operation }
+}
+
+function p384(): Contest {
+  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-384' })
+  const message = randomBytes(256)
+  const operation = {
+    kind: 'p384-verify',
+    publicKey: new Uint8Array(publicKey.export({ format: 'der', type: 'spki' }).subarray(-97)),
+    message,
+    signature: new Uint8Array(sign('sha384', message, { key: privateKey, dsaEncoding: 'ieee-p1363' })),
+  } as const
+  return { subject: 'Handshake primitives', label: 'P-384 verify', ...ONCE, operation }
 }
 
 function rawPublic(x: string | undefined): Uint8Array {

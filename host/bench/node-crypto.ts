@@ -60,6 +60,10 @@ function prepare(operation: Operation): () => Answer {
       const key = octetKey('Ed25519', operation.publicKey)
       return () => verify(null, operation.message, key, operation.signature)
     }
+    case 'p384-verify': {
+      const key = { key: p384Key(operation.publicKey), dsaEncoding: 'ieee-p1363' } as const
+      return () => verify('sha384', operation.message, key, operation.signature)
+    }
   }
 }
 
@@ -73,6 +77,12 @@ function seal(cipher: Cipher, key: KeyObject, nonce: Uint8Array, data: Uint8Arra
 /** RFC 8037 */
 export function octetKey(crv: 'X25519' | 'Ed25519', x: Uint8Array): KeyObject {
   return createPublicKey({ key: { kty: 'OKP', crv, x: Buffer.from(x).toString('base64url') }, format: 'jwk' })
+}
+
+/** RFC 7518 section 6.2, from an uncompressed point. */
+function p384Key(point: Uint8Array): KeyObject {
+  const coordinate = (at: number) => Buffer.from(point.subarray(at, at + 48)).toString('base64url')
+  return createPublicKey({ key: { kty: 'EC', crv: 'P-384', x: coordinate(1), y: coordinate(49) }, format: 'jwk' })
 }
 
 /** PKCS #8 around 32 bytes, RFC 8410 section 7. */

@@ -13,6 +13,8 @@ export type Operation =
   | { kind: 'hkdf'; hash: HashName; ikm: Uint8Array; salt: Uint8Array; info: Uint8Array; lengthBytes: number }
   | { kind: 'x25519'; secretKey: Uint8Array; publicKey: Uint8Array }
   | { kind: 'ed25519-verify'; publicKey: Uint8Array; message: Uint8Array; signature: Uint8Array }
+  /** ECDSA with SHA-384: the key 04 X Y, the signature r and s, 48 bytes each. */
+  | { kind: 'p384-verify'; publicKey: Uint8Array; message: Uint8Array; signature: Uint8Array }
 
 /** Bytes in one piece or several, or a verdict. */
 export type Answer = Uint8Array | ArrayBuffer | readonly Uint8Array[] | boolean

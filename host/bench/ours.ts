@@ -53,6 +53,8 @@ function prepare(core: Core, operation: Operation): () => Answer {
       return () => core.x25519.sharedSecret(operation.secretKey, operation.publicKey)
     case 'ed25519-verify':
       return () => core.ed25519.verify(operation.publicKey, operation.message, operation.signature)
+    case 'p384-verify':
+      return () => core.p384.verify(operation.publicKey, operation.message, operation.signature)
   }
 }
 

@@ -91,6 +91,7 @@ export type CoreExports = {
   hpkeOpen(context: number, out: number, aad: number, aadLength: number, from: number, length: number): number
   hpkeExport(context: number, out: number, length: number, exporterContext: number, contextLength: number): number
   hpkeErase(context: number): void
+  p384Verify(key: number, digest: number, signature: number): number
   selfTest(): number
   sha256(out: number, from: number, length: number): void
   sha384(out: number, from: number, length: number): void

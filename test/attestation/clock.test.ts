@@ -103,7 +103,7 @@ t.test('a host that is not for development refuses to shift its clock, and start
   const { folder } = makeDevelopmentHost(mkdtempSync(join(tmpdir(), 'wc-')))
   t.teardown(() => rmSync(folder.root, { recursive: true, force: true }))
   const { genesis } = readGenesis(folder)
-  const production = { ...genesis, development: false, logKey: '02'.repeat(32) }
+  const production = { ...genesis, development: false }
   const approvers = ['approver-1', 'approver-2'].map((name) => developmentKey(folder, name))
   writeFileSync(join(folder.nitro, 'genesis.json'), signGenesis(production, approvers))
   const options = { folder, port: 0, origins: [], onEvent: () => {} }

@@ -128,12 +128,11 @@ export const FAULTS: Fault[] = [
     replace: 'zeroise(plain + length, AES_GCM_TAG)',
   },
   {
-    what: 'looking around is not logged',
+    what: 'what is refused is not logged',
     falsifies: 6,
     file: 'host/control/plane.ts',
-    find: 'const { kid, office, digest } = signed\n    const { action } = request\n',
-    replace:
-      "const { kid, office, digest } = signed\n    const { action } = request\n    if (action.startsWith('describe-')) return { result: { value: (await effect(request, { office, intent: undefined as never, caller })).result as never, proof: undefined as never } }\n",
+    find: 'this.counters.refused++',
+    replace: 'if (this.counters.refused++ >= 0) throw refusal',
   },
   {
     what: 'the customer’s reader believes an entry without its proof',

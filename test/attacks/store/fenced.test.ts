@@ -18,7 +18,10 @@ t.teardown(() => first.stop())
 function copyFolder(): string {
   const copy = mkdtempSync(join(tmpdir(), 'wc-'))
   t.teardown(() => rmSync(copy, { recursive: true, force: true }))
-  cpSync(folder.root, copy, { recursive: true, filter: (path) => !path.endsWith('.sock') && !path.endsWith('.lock') })
+  cpSync(folder.root, copy, {
+    recursive: true,
+    filter: (path) => !path.endsWith('.sock') && !path.endsWith('records.lock'),
+  })
   mkdirSync(join(copy, 'store'), { recursive: true })
   return copy
 }
