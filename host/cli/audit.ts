@@ -9,7 +9,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { checkAdmissionLog } from '../client/log/admission.ts'
 import { Audit, type AuditedEntry } from '../client/log/audit.ts'
 import { errorCode, RefusedError, UsageError } from '../errors.ts'
-import { type Entry, HOST } from '../log/proofs/entry.ts'
+import { HOST } from '../log/proofs/entry.ts'
 import { sha256 } from '../log/tree.ts'
 import {
   appraise,
@@ -20,7 +20,7 @@ import {
   verifyGrantChain,
 } from '../verifier/index.ts'
 import { evidenceOf } from './attest.ts'
-import { tableHead, tableLines } from './audit-table.ts'
+import { Known, tableHead, tableLines } from './audit-table.ts'
 import { readFile, readText } from './files.ts'
 import { verifyEd25519 } from './kept-checkpoint.ts'
 import { readPersonKey } from './key-file.ts'
@@ -121,7 +121,7 @@ async function compareRunning(
 }
 
 function printer(subject: string, json: boolean) {
-  const known = new Map<number, Entry>()
+  const known = new Known()
   const out = (line: string) => void process.stdout.write(`${line}\n`)
   if (!json) out(tableHead())
   return {

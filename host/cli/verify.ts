@@ -1,10 +1,22 @@
 /** `wasmclave verify`: judges an attestation document, also AWS's own, under a pinned root. Exits 0, or 1 with the code on stderr. */
+import { checkAdmissionLog } from '../client/log/admission.ts'
 import { UsageError } from '../errors.ts'
-import { appraise, checkIsolation, checkRecords, parseAttestationDocument, parseBootRecord } from '../verifier/index.ts'
+import { sha256 } from '../log/tree.ts'
+import {
+  appraise,
+  checkIsolation,
+  checkRecords,
+  parseAdmissionRecord,
+  parseAttestationDocument,
+  parseBootRecord,
+  type RecordPreimages,
+  verifyGrantChain,
+} from '../verifier/index.ts'
 import { decodeCbor } from '../wire/cbor.ts'
 import { hex } from './attest.ts'
 import { decodeBundle, judgeBundle } from './bundle.ts'
 import { readFile, readText } from './files.ts'
+import { verifyEd25519 } from './kept-checkpoint.ts'
 import { printJson } from './output.ts'
 import { readCertificate } from './release-verify.ts'
 
@@ -51,9 +63,20 @@ export async function verify(file: string | undefined, options: VerifyOptions): 
       Uint8Array,
     ]
     await checkRecords(document, { grantChain, admissionRecord, bootRecord })
+    await checkLogged({ grantChain, admissionRecord })
     checkIsolation(parseBootRecord(bootRecord), layers)
   }
   printJson(result)
+}
+
+/**
+ * That the launch was logged before it took effect, under the log's key that the owner's grant names: by records that `checkRecords` has
+ * held against PCR16 and PCR17. A grant of a development host may name none.
+ * @throws RefusedError ERR_EVIDENCE_LOG, ERR_GRANT_*
+ */
+export async function checkLogged(records: Pick<RecordPreimages, 'grantChain' | 'admissionRecord'>): Promise<void> {
+  const { newest } = await verifyGrantChain(records.grantChain)
+  checkAdmissionLog(parseAdmissionRecord(records.admissionRecord), newest, { sha256, verify: verifyEd25519 })
 }
 
 async function verifyBundle(path: string, file: string | undefined, options: VerifyOptions): Promise<void> {

@@ -29,6 +29,12 @@ t.test('shows an owner all that was asked, and an operator the state, in 100 col
   t.equal(built.code, 0, built.stderr)
   const run = await cli('run-enclave', '--eif-path', eif, '--memory', '64')
   t.equal(run.code, 0, run.stderr)
+  // What PCR17 says of the log is judged offline too
+  const [document, records] = [join(data, 'doc.cbor'), join(data, 'records.cbor')]
+  const attested = await cli('attest', '--enclave-name', 'echo', '--output', document, '--records', records)
+  t.equal(attested.code, 0, attested.stderr)
+  const verified = await runCli(['verify', document, '--root', join(data, 'nitro-root.pem'), '--records', records])
+  t.equal(verified.code, 0, verified.stderr)
   t.equal((await cli('admin', 'restart', '--enclave-name', 'echo')).code, 0)
   const status = await cli('admin', 'status')
   t.match(status.stdout, /^log +\d+ entries, root/m)

@@ -1,11 +1,16 @@
-// A parent that lies: a WebSocket relay between client and gateway that may drop, repeat, swap, change and reflect messages.
+// A parent that lies: a WebSocket relay between client and gateway that may drop, repeat, swap, change, reflect and delay messages.
+// Text stays text: the admin endpoint speaks JSON, enclaves do not.
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { WebSocket, WebSocketServer } from 'ws'
 
 export type Side = 'client' | 'enclave'
 /** What becomes of message `index` from one side: the messages that go on, to the other side or back. */
-export type Lie = (from: Side, index: number, message: Buffer) => { on?: Buffer[]; back?: Buffer[] } | 'cut'
+export type Lie = (
+  from: Side,
+  index: number,
+  message: Buffer,
+) => { on?: Buffer[]; back?: Buffer[]; afterMs?: number } | 'cut'
 
 export class LyingParent {
   lie: Lie = (_from, _index, message) => ({ on: [message] })
@@ -18,19 +23,19 @@ export class LyingParent {
     this.#sockets = new WebSocketServer({ server: this.#server, perMessageDeflate: false })
     this.#sockets.on('connection', (client, request) => {
       const enclave = new WebSocket(gateway + request.url, { perMessageDeflate: false })
-      const waiting: Buffer[] = []
-      const send = (to: Side, message: Buffer) => {
+      const waiting: [Buffer, boolean][] = []
+      const send = (to: Side, message: Buffer, binary: boolean) => {
         const socket = to === 'client' ? client : enclave
-        if (socket.readyState === WebSocket.CONNECTING) waiting.push(message)
-        else if (socket.readyState === WebSocket.OPEN) socket.send(message)
+        if (socket.readyState === WebSocket.CONNECTING) waiting.push([message, binary])
+        else if (socket.readyState === WebSocket.OPEN) socket.send(message, { binary })
       }
       enclave.on('open', () => {
-        for (const message of waiting.splice(0)) enclave.send(message)
+        for (const [message, binary] of waiting.splice(0)) enclave.send(message, { binary })
       })
       const relay = (from: Side) => {
         let index = 0
         const other: Side = from === 'client' ? 'enclave' : 'client'
-        return (data: Buffer) => {
+        return (data: Buffer, binary: boolean) => {
           this.seen.push({ from, message: data })
           const done = this.lie(from, index++, data)
           if (done === 'cut') {
@@ -38,8 +43,12 @@ export class LyingParent {
             enclave.terminate()
             return
           }
-          for (const message of done.on ?? []) send(other, message)
-          for (const message of done.back ?? []) send(from, message)
+          const deliver = () => {
+            for (const message of done.on ?? []) send(other, message, binary)
+            for (const message of done.back ?? []) send(from, message, binary)
+          }
+          if (done.afterMs === undefined) deliver()
+          else setTimeout(deliver, done.afterMs)
         }
       }
       client.on('message', relay('client'))

@@ -12,7 +12,8 @@ import { logOrigin } from '../../host/log/proofs/checkpoint.ts'
 import { type EntryDraft, HOST } from '../../host/log/proofs/entry.ts'
 import { keyHex } from './genesis.ts'
 
-const GENESIS = 'ab'.repeat(48)
+/** Its digest. */
+export const GENESIS = 'ab'.repeat(48)
 
 /** What the parent makes of a page: the page, or none. */
 export type Lie = (page: Page, query: Query, count: number) => unknown
