@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 const ROOT = join(import.meta.dirname, '..')
-const JOBS = 2
+const JOBS = 3
 const FILE_MS = 180_000
 /** tap keeps its plugin build inside node_modules, which `npm ci` empties; so does this mark. */
 const TAP_MARK = join(ROOT, 'node_modules', '.tap-built')
