@@ -143,7 +143,7 @@ export class Slot {
       this.exited.then(({ epitaph }) => {
         clearTimeout(timer)
         const slow = opening
-          ? `its store did not open: no more of it came for ${LAUNCH_MS} ms, or the KMS did not answer`
+          ? `it did not serve within ${LAUNCH_MS} ms of the last that came of its store: KMS, store or workload do not get on`
           : `it did not serve within ${LAUNCH_MS} ms`
         const killed = late ? slow : 'it was killed'
         const why = epitaph === undefined ? killed : describeEpitaph(epitaph)
