@@ -3,7 +3,7 @@
  * the workload, and serves: blocking reads of fd 3, one step of the kernel a batch, one write. No event loop, no network, no stdout.
  */
 import { BLAME_KERNEL, BLAME_NITRO, FAULT_BOOT, FAULT_PROTOCOL, FAULT_TRAP } from '../../assembly/abi/fault.ts'
-import { MAX_LAUNCH_PAYLOAD, MAX_RELAY_PAYLOAD } from '../../assembly/abi/limits.ts'
+import { MAX_LAUNCH_PAYLOAD, MAX_RELAY_PAYLOAD, TICK_MS } from '../../assembly/abi/limits.ts'
 import { PHASE_MEASURED, PHASE_OPENING } from '../../assembly/abi/phase.ts'
 import {
   CONTROL_EPITAPH,
@@ -68,6 +68,7 @@ function serve(): void {
   let workload: Workload | undefined
   let announced = false
   const opening = new Opening(kernel)
+  let tickedAt = nowMs()
   flush(kernel)
   for (;;) {
     // Measured, and the store open where there is one: now, or once an owner has accepted what lies there.
@@ -82,8 +83,12 @@ function serve(): void {
       announced = true
     }
     const frames = parent.read(MAX_RELAY_PAYLOAD)
-    if (frames === undefined) kernel.check(exports.tick(nowMs()))
-    else kernel.check(exports.step(kernel.put(frames), nowMs()))
+    if (frames !== undefined) kernel.check(exports.step(kernel.put(frames), nowMs()))
+    // Also where frames never cease: heartbeat and expiry must not wait until strangers are silent
+    if (frames === undefined || nowMs() - tickedAt >= TICK_MS) {
+      kernel.check(exports.tick(nowMs()))
+      tickedAt = nowMs()
+    }
     nsm.submit(nowMs)
     nsm.collect(nowMs())
     dispatch(kernel, workload)
