@@ -84,8 +84,9 @@ function serve(): void {
     }
     const frames = parent.read(MAX_RELAY_PAYLOAD)
     if (frames !== undefined) kernel.check(exports.step(kernel.put(frames), nowMs()))
-    // Also where frames never cease: heartbeat and expiry must not wait until strangers are silent
-    if (frames === undefined || nowMs() - tickedAt >= TICK_MS) {
+    // Also where frames never cease: heartbeat and expiry must not wait until strangers are silent. A step that has ended the opening
+    // comes first: the kernel takes nothing more until its workload is there.
+    if ((frames === undefined || nowMs() - tickedAt >= TICK_MS) && exports.phase() !== PHASE_MEASURED) {
       kernel.check(exports.tick(nowMs()))
       tickedAt = nowMs()
     }
