@@ -1,5 +1,6 @@
 // POST to a collection.
 import { STATUS_AGAIN } from '../../../abi/status'
+import { mayGrant } from '../auth/escalation'
 import { readObject } from '../http/body'
 import { Call } from '../http/call'
 import { failAlreadyExists, failBadRequest, fail, failNotFound } from '../http/failure'
@@ -58,7 +59,7 @@ function admit(call: Call, root: JsonNode): bool {
   for (let i = 0; i < MAX_NAMES; i++) {
     const name = memberSpan(metadata, 'name')
     call.name = new Span(keepBytes(name.at, name.length), name.length)
-    if (!objectExists(resource, call.namespace, call.name)) return true
+    if (!objectExists(resource, call.namespace, call.name)) return mayGrant(call, root, null)
     if (!generated) break
     nameNewly(call, metadata)
   }

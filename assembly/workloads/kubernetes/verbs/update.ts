@@ -1,6 +1,7 @@
 // PUT of one object, and what a PATCH does once it has made the new object: preconditions, what may not change, and the write, unless
 // nothing changes.
 import { STATUS_AGAIN } from '../../../abi/status'
+import { mayGrant } from '../auth/escalation'
 import { readObject } from '../http/body'
 import { Call } from '../http/call'
 import { failBadRequest, fail, failModified, failNotFound } from '../http/failure'
@@ -65,6 +66,7 @@ export function replaceObject(call: Call, old: RecordView, before: JsonNode, roo
     failInvalid(resource, call.name.text())
     return sendFailure(call.id)
   }
+  if (!mayGrant(call, root, before)) return sendFailure(call.id)
   const record = preview(root)
   if (sameRecord(record, old) && !isFree(old, root)) return sendObject(call, 200, old)
   if (call.dryRun) {
