@@ -167,7 +167,10 @@ const ASKS: Ask[] = [
   apply('ssa no mgr', `${CM}/ssa`, cm('ssa')),
   apply('ssa create', `${CM}/ssa?fieldManager=m1`, cm('ssa', { data: { a: '1', b: '2' } })),
   apply('ssa conflict', `${CM}/ssa?fieldManager=m2`, cm('ssa', { data: { a: '3', b: '4' } })),
-  apply('ssa managedFields', `${CM}/ssa?fieldManager=m2`, { ...cm('ssa'), metadata: { name: 'ssa', managedFields: [] } }),
+  apply('ssa managedFields', `${CM}/ssa?fieldManager=m2`, {
+    ...cm('ssa'),
+    metadata: { name: 'ssa', managedFields: [] },
+  }),
   apply('ssa no kind', `${CM}/ssa?fieldManager=m2`, { metadata: { name: 'ssa' } }),
   apply('ssa name mismatch', `${CM}/ssa?fieldManager=m2`, cm('other', { data: { a: '3' } })),
   apply('ssa unknown field', `${CM}/ssa?fieldManager=m2`, cm('ssa', { foo: 1 }), {

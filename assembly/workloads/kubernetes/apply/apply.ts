@@ -3,7 +3,7 @@
 // https://kubernetes.io/docs/reference/using-api/server-side-apply
 import { finishObject } from '../http/body'
 import { Call } from '../http/call'
-import { failBadRequest, failNotFound, fail } from '../http/failure'
+import { fail, failNotFound } from '../http/failure'
 import { failInvalid, failOptions, invalidNumber, required } from '../http/issues'
 import { queryBool } from '../http/query'
 import { treeOf } from '../http/render'
@@ -22,10 +22,10 @@ import { Conflicts } from './conflicts'
 import { follow, KUBECTL, wasApplied } from './last-applied'
 import { hasManager, managerIsValid, managerName } from './manager-name'
 import { APPLY, findManager, Manager, newEntry, readStored, sameButTimes, writeManagers } from './managers'
-import { merge, mergeProblem, take } from './merge'
+import { merge, take } from './merge'
 import { withoutIdentity } from './owned'
 import { prune } from './prune'
-import { difference, union } from './set'
+import { difference, intersection, union } from './set'
 import { shapeOf } from './shape'
 import { Applied, disown, trackAs } from './track'
 
@@ -78,10 +78,7 @@ function change(call: Call, config: Config, old: RecordView): i32 {
   }
   const last = mine ? mine.set : null
   const root = cloneTree(before)
-  if (!merge(root, cloneTree(config.tree), shape)) {
-    failBadRequest('failed to create typed patch object: ' + mergeProblem)
-    return sendFailure(call.id)
-  }
+  merge(root, cloneTree(config.tree), shape)
   take(root, config.empty, shape, true)
   prune(root, last, config.fields, ownedByOthers(managers, mine), shape)
   if (!finishObject(call, root, '')) return sendFailure(call.id)
@@ -90,7 +87,8 @@ function change(call: Call, config: Config, old: RecordView): i32 {
   const gone = withoutIdentity(removed)
   const isKubectl = memberText(entry, 'manager') == KUBECTL
   if (!queryBool(call.request, 'force')) {
-    const conflicts = new Conflicts(managers, mine, taken)
+    // What it says is nothing is as much another value
+    const conflicts = new Conflicts(managers, mine, union(taken, intersection(gone, config.empty)))
     if (conflicts.fields && !(isKubectl && wasApplied(before, conflicts.fields, resource))) {
       conflicts.answer()
       return sendFailure(call.id)

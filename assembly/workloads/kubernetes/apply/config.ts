@@ -10,7 +10,8 @@ import { prepareSecret } from '../object/data-rules'
 import { memberText, metadataOf } from '../object/metadata'
 import { secrets } from '../resources/table'
 import { normalise, problem, unknownFields } from '../schema/normalise'
-import { findMessage } from '../schema/schema'
+import { FIELD_MESSAGE, FIELD_MESSAGES, findMessage, Message } from '../schema/schema'
+import { isSound, twice } from './merge'
 import { fieldsOf } from './owned'
 import { difference, union } from './set'
 import { shapeOf } from './shape'
@@ -59,14 +60,16 @@ export function readConfig(call: Call): Config | null {
 
 function normaliseConfig(call: Call, sent: JsonNode, tree: JsonNode): Config | null {
   const shape = shapeOf(call.resource)
-  const said = fieldsOf(tree, shape)
+  const said = cloneTree(tree)
   const message = findMessage(call.resource.schema)
   if (message) {
     if (!normalise(tree, message)) return refuse(UNTYPED + problem)
     // The real server says 500 to this, by accident
     if (unknownFields.length > 0) return refuse(UNTYPED + undeclared())
+    dropUnsaid(tree, said, message)
   }
-  const empty = difference(said, fieldsOf(tree, shape))
+  if (!isSound(tree, shape)) return refuse(UNTYPED + 'duplicate entries for key ' + twice)
+  const empty = difference(fieldsOf(said, shape), fieldsOf(tree, shape))
   // What stands in stringData is owned where it will be: in data. (A real server forgets whose it was.)
   if (call.resource == secrets && tree.get('stringData')) {
     const typed = tree.get('type') != null
@@ -74,6 +77,28 @@ function normaliseConfig(call: Call, sent: JsonNode, tree: JsonNode): Config | n
     if (!typed) tree.remove('type')
   }
   return new Config(sent, tree, union(fieldsOf(tree, shape), empty), empty)
+}
+
+// The normal form holds members that are always written: where the configuration says nothing of them, it wants nothing.
+function dropUnsaid(tree: JsonNode, said: JsonNode, message: Message): void {
+  for (let i = 0; i < message.fields.length; i++) {
+    const field = message.fields[i]
+    const member = tree.get(field.name)
+    if (!member) continue
+    const sent = said.get(field.name)
+    const below = field.message
+    if (!sent || sent.isNull) tree.detach(member)
+    else if (below && field.type == FIELD_MESSAGE) dropUnsaid(member, sent, below)
+    else if (below && field.type == FIELD_MESSAGES) {
+      let item = member.first
+      let sentItem = sent.first
+      while (item && sentItem) {
+        dropUnsaid(item, sentItem, below)
+        item = item.next
+        sentItem = sentItem.next
+      }
+    }
+  }
 }
 
 // What a subresource does not write nobody can own by it, nor by the object what its subresource writes.

@@ -9,63 +9,28 @@ import { isItems, isMap, Shape } from './shape'
 /** Of a node that leaves its parent, for the time until it has left. */
 const LEAVES: u8 = 128
 
-/** Why the last `merge` could not: an item of the configuration that is there twice. */
-export let mergeProblem = ''
-
-/** Merges into `live`, in place. @returns false where the configuration names an item twice, `mergeProblem` saying which */
-export function merge(live: JsonNode, config: JsonNode, shape: Shape): bool {
-  mergeProblem = ''
-  return mergeInto(live, config, shape)
+/** Merges into `live`, in place. @param config sound (`isSound`); it is used up */
+export function merge(live: JsonNode, config: JsonNode, shape: Shape): void {
+  if (isMap(live, shape) && isMap(config, shape)) mergeMap(live, config, shape)
+  else if (isItems(live, shape) && isItems(config, shape)) mergeItems(live, config, shape)
+  else become(live, cloneTree(config))
 }
 
-function mergeInto(live: JsonNode, config: JsonNode, shape: Shape): bool {
-  if (isMap(live, shape) && isMap(config, shape)) return mergeMap(live, config, shape)
-  if (isItems(config, shape)) {
-    if (isItems(live, shape)) return mergeItems(live, config, shape)
-    if (!isUnique(elementsOf(config, shape))) return false
-  }
-  become(live, cloneTree(config))
-  return true
-}
-
-function mergeMap(live: JsonNode, config: JsonNode, shape: Shape): bool {
+function mergeMap(live: JsonNode, config: JsonNode, shape: Shape): void {
   let left = elementsOf(live, shape).first
   let right = elementsOf(config, shape).first
   while (right) {
     const theirs = <JsonNode>right.first
     while (left && compareKeys(left, right) < 0) left = left.next
-    if (left && compareKeys(left, right) == 0) {
-      if (!mergeInto(<JsonNode>left.first, theirs, shapeBelow(shape, right))) return false
-    } else {
-      // Also what is new may hold lists whose items are told apart
-      const added = cloneTree(theirs)
-      if (!isSound(added, shapeBelow(shape, right))) return false
-      live.append(added)
-    }
+    if (left && compareKeys(left, right) == 0) merge(<JsonNode>left.first, theirs, shapeBelow(shape, right))
+    else live.append(cloneTree(theirs))
     right = right.next
   }
-  return true
 }
 
-function isSound(node: JsonNode, shape: Shape): bool {
-  const map = isMap(node, shape)
-  if (!map && !isItems(node, shape)) return true
-  if (!map && !isUnique(elementsOf(node, shape))) return false
-  let each = node.first
-  while (each) {
-    if (!isSound(each, map ? shape.member(each.key, each.keyLength) : shape.items)) return false
-    each = each.next
-  }
-  return true
-}
-
-function mergeItems(live: JsonNode, config: JsonNode, shape: Shape): bool {
-  const named = elementsOf(config, shape)
-  if (!isUnique(named)) return false
-  const ours = elementsOf(live, shape)
-  // Partners: an item of the live list gets the configuration's as `partner`, by its element; and the other way round
-  let left = ours.first
-  let right = named.first
+function mergeItems(live: JsonNode, config: JsonNode, shape: Shape): void {
+  let left = elementsOf(live, shape).first
+  let right = elementsOf(config, shape).first
   while (left && right) {
     const order = compareKeys(left, right)
     if (order == 0) {
@@ -74,7 +39,7 @@ function mergeItems(live: JsonNode, config: JsonNode, shape: Shape): bool {
       if (theirs.flags & LEAVES) mine.flags |= LEAVES // there twice: the first stays
       else {
         const merged = cloneTree(mine)
-        if (!mergeInto(merged, theirs, shape.items)) return false
+        merge(merged, theirs, shape.items)
         become(theirs, merged)
         theirs.flags |= LEAVES
         mine.flags |= LEAVES
@@ -84,7 +49,6 @@ function mergeItems(live: JsonNode, config: JsonNode, shape: Shape): bool {
     else right = right.next
   }
   weave(live, config)
-  return true
 }
 
 // Each live item that the configuration names stands for the configuration's items up to it.
@@ -116,12 +80,28 @@ function weave(live: JsonNode, config: JsonNode): void {
   }
 }
 
+/** The item that the last value was not sound for, as messages name it. */
+export let twice = ''
+
+/** Whether no list of items that are told apart has one of them twice. */
+export function isSound(node: JsonNode, shape: Shape): bool {
+  const map = isMap(node, shape)
+  if (!map && !isItems(node, shape)) return true
+  if (!map && !isUnique(elementsOf(node, shape))) return false
+  let each = node.first
+  while (each) {
+    if (!isSound(each, map ? shape.member(each.key, each.keyLength) : shape.items)) return false
+    each = each.next
+  }
+  return true
+}
+
 function isUnique(elements: JsonNode): bool {
   let each = elements.first
   while (each) {
     const next = each.next
     if (next && compareKeys(each, next) == 0) {
-      mergeProblem = 'duplicate entries for key ' + elementText(each)
+      twice = elementText(each)
       return false
     }
     each = next
