@@ -21,3 +21,7 @@ export const MAX_EVENTS = 16384
 export const MAX_EVENT_BYTES = 25165824
 /** Bytes of one answer; above it a client must ask for pages. */
 export const MAX_LIST_BYTES = 33554432
+/** Bytes of all roles that are bound and their bindings, as stored and as indexed: above it nobody but owners may do anything. */
+export const MAX_RULE_BYTES = 16777216
+/** Comparisons of texts that one role or binding may take to be checked against what its writer holds. */
+export const MAX_ESCALATION_STEPS = 4000000
