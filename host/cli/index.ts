@@ -294,6 +294,7 @@ program
   .option('--port <port>', '0 for any', '7444')
   .option('--plain', 'http instead of https')
   .option('--kubeconfig <file>', 'write a kubeconfig for this proxy')
+  .option('--identity <file>', "key of an enrolled user that opens the sessions, PEM; the owner's if none is given")
   .option('--json', 'one JSON object a line on stdout')
   .addHelpText('after', examples('wasmclave proxy --enclave-name keyvalue --port 0 --json'))
   .action(later(() => import('./proxy.ts'), 'proxy'))

@@ -25,3 +25,6 @@ export const MAX_LIST_BYTES = 33554432
 export const MAX_RULE_BYTES = 16777216
 /** Comparisons of texts that one role or binding may take to be checked against what its writer holds. */
 export const MAX_ESCALATION_STEPS = 4000000
+/** Of a ServiceAccount's token, as the real server bounds it. */
+export const MIN_TOKEN_SECONDS = 600
+export const MAX_TOKEN_SECONDS = 4294967296
