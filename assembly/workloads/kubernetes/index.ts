@@ -6,6 +6,8 @@ import { collect } from '../../sdk/entry'
 import { Request } from '../../sdk/request'
 import { outcome } from '../../sdk/response'
 import './schema/kinds'
+import { cleanUpDefinitions } from './custom/cleanup'
+import { refreshDefinitions } from './custom/registry'
 import { clearFailure, fail, failTooMany } from './http/failure'
 import { clearIssues } from './http/issues'
 import { body, clearWarnings, sendFailure } from './http/response'
@@ -71,6 +73,7 @@ export function tick(): i32 {
   begin()
   settleHistory()
   let status = emptyNamespaces()
+  if (status == STATUS_OK && !hasWritten()) status = cleanUpDefinitions()
   if (status == STATUS_OK && !hasWritten()) status = continueJobs()
   if (status < 0) return status
   publish()
@@ -98,6 +101,7 @@ export function drained(request: u32): void {
 function begin(): void {
   collect()
   resetArena()
+  refreshDefinitions()
   clearFailure()
   clearIssues()
   clearWarnings()
