@@ -43,7 +43,7 @@ t.test('lets owners do all, and others nothing but find out what is there', asyn
     [
       'GET',
       '/api/v1/namespaces/default/status',
-      `namespaces "default" is forbidden: User "${NAME}" cannot get resource "namespaces/status" in API group "" at the cluster scope`,
+      `namespaces "default" is forbidden: User "${NAME}" cannot get resource "namespaces/status" in API group "" in the namespace "default"`,
     ],
     [
       'GET',

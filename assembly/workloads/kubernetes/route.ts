@@ -41,12 +41,9 @@ export function route(request: Request): i32 {
 }
 
 function serveOther(request: Request): i32 {
-  if (request.path.is('/metrics')) {
-    if (!mayGetPath(request)) return sendFailure(request.id)
-    return sendMetrics(request.id)
-  }
-  if (serveDiscovery(request)) return STATUS_OK
   if (!mayGetPath(request)) return sendFailure(request.id)
+  if (request.path.is('/metrics')) return sendMetrics(request.id)
+  if (serveDiscovery(request)) return STATUS_OK
   return sendText(request.id, 404, '404 page not found\n')
 }
 

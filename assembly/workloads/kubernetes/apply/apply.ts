@@ -25,7 +25,7 @@ import { APPLY, findManager, Manager, newEntry, readStored, sameButTimes, writeM
 import { merge, take } from './merge'
 import { withoutIdentity } from './owned'
 import { prune } from './prune'
-import { difference, intersection, union } from './set'
+import { difference, intersection, leavesOf, union } from './set'
 import { shapeOf } from './shape'
 import { Applied, disown, trackAs } from './track'
 
@@ -88,7 +88,7 @@ function change(call: Call, config: Config, old: RecordView): i32 {
   const isKubectl = memberText(entry, 'manager') == KUBECTL
   if (!queryBool(call.request, 'force')) {
     // What it says is nothing is as much another value
-    const conflicts = new Conflicts(managers, mine, union(taken, intersection(gone, config.empty)))
+    const conflicts = new Conflicts(managers, mine, union(taken, intersection(leavesOf(gone), config.empty)))
     if (conflicts.fields && !(isKubectl && wasApplied(before, conflicts.fields, resource))) {
       conflicts.answer()
       return sendFailure(call.id)

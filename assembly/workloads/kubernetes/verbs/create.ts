@@ -3,6 +3,8 @@ import { STATUS_AGAIN } from '../../../abi/status'
 import { managerIsValid } from '../apply/manager-name'
 import { Applied, trackCreate } from '../apply/track'
 import { lockDefinitions } from '../custom/registry'
+import { mayDo } from '../auth/access'
+import { mayGrant } from '../auth/escalation'
 import { readObject } from '../http/body'
 import { Call } from '../http/call'
 import { failAlreadyExists, failBadRequest, fail, failNotFound, failUnknownResource } from '../http/failure'
@@ -34,6 +36,8 @@ export function insertObject(call: Call, root: JsonNode, applied: Applied | null
   const metadata = metadataOf(root)
   const given = takeManagedFields(metadata)
   checkManagedFields(given)
+  // Who may patch what is there may not thereby make what is not
+  if (applied && !mayDo(call, 'create')) return sendFailure(call.id)
   if (!admit(call, root)) return sendFailure(call.id)
   const resource = call.resource
   putManagedFields(metadata, applied ? applied.managedFields : trackCreate(call, root, given))
@@ -73,7 +77,7 @@ function admit(call: Call, root: JsonNode): bool {
   for (let i = 0; i < MAX_NAMES; i++) {
     const name = memberSpan(metadata, 'name')
     call.name = new Span(keepBytes(name.at, name.length), name.length)
-    if (!objectExists(resource, call.namespace, call.name)) return true
+    if (!objectExists(resource, call.namespace, call.name)) return mayGrant(call, root, null)
     if (!generated) break
     nameNewly(call, metadata)
   }

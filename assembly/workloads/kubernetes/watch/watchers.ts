@@ -4,6 +4,8 @@ import { STATUS_AGAIN, STATUS_OK } from '../../../abi/status'
 import { now, stream } from '../../../sdk/calls'
 import { TextWriter } from '../../../sdk/text-writer'
 import { definitionsChanged } from '../custom/registry'
+import { noteClusterRole } from '../auth/aggregation'
+import { noteRoleChange } from '../auth/grants'
 import { Failure, writeFailure } from '../http/failure'
 import { FORM_JSON } from '../http/accept'
 import { definitions, eventResource, namespaces, Resource } from '../resources/table'
@@ -50,6 +52,8 @@ export function publish(): void {
   for (let i = 0; i < changes.length; i++) {
     const change = changes[i]
     if (change.resource == definitions) definitionsChanged(change.record.resourceVersion)
+    noteRoleChange(change)
+    noteClusterRole(change)
     remember(change, objectKey(change.resource, change.namespace, change.name), selectionMayChange(change))
   }
   let ended = false
