@@ -34,7 +34,7 @@ export const MAX_VERSIONS = 16
 /** Of a pattern: each repetition is as many times what it repeats. */
 export const MAX_PATTERN_STATES = 4096
 /** Bytes of all roles that are bound and their bindings, as stored and as indexed: above it nobody but owners may do anything. */
-export const MAX_RULE_BYTES = 16777216
+export const MAX_RULE_BYTES = 8388608
 /** Comparisons of texts that one role or binding may take to be checked against what its writer holds. */
 export const MAX_ESCALATION_STEPS = 4000000
 /** Of a ServiceAccount's token, as the real server bounds it. */
