@@ -100,6 +100,8 @@ export class WorkloadShell {
   timeMs = 1_795_000_000_000n
   /** Newest version that came to nothing, as `settled` tells it. */
   lost = 0n
+  /** Newest version whose fate is known; unless set, that is all of them. */
+  settledAt: bigint | undefined
   /** Writes from this one on answer AGAIN, as if another request were writing the same. */
   writesUntilAgain = Number.POSITIVE_INFINITY
   /** Bytes that a reader leaves untaken before `stream` says AGAIN. */
@@ -322,7 +324,7 @@ export class WorkloadShell {
       settled: (out = 0) => {
         const target = region('settled', out, 16)
         const view = new DataView(target.buffer, target.byteOffset)
-        view.setBigUint64(0, this.version, true)
+        view.setBigUint64(0, this.settledAt ?? this.version, true)
         view.setBigUint64(8, this.lost, true)
         return 16
       },
