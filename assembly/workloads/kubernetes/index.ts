@@ -10,6 +10,7 @@ import { aggregateRoles } from './auth/aggregation'
 import { addDefaultRoles } from './auth/defaults'
 import { makeSigningKey } from './auth/signing-key'
 import './schema/kinds'
+import { collectGarbage } from './garbage/collect'
 import { clearFailure, fail, failTooMany } from './http/failure'
 import { clearIssues } from './http/issues'
 import { body, clearWarnings, sendFailure } from './http/response'
@@ -77,6 +78,7 @@ export function tick(): i32 {
   let status = emptyNamespaces()
   if (status == STATUS_OK && !hasWritten()) status = continueJobs()
   if (status == STATUS_OK && !hasWritten()) status = aggregateRoles()
+  if (status == STATUS_OK && !hasWritten()) status = collectGarbage()
   if (status < 0) return status
   publish()
   if (!hasWritten()) {

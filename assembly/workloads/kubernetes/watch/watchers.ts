@@ -5,6 +5,7 @@ import { now, stream } from '../../../sdk/calls'
 import { TextWriter } from '../../../sdk/text-writer'
 import { noteClusterRole } from '../auth/aggregation'
 import { noteRoleChange } from '../auth/grants'
+import { noteOwners } from '../garbage/note'
 import { Failure, writeFailure } from '../http/failure'
 import { FORM_JSON } from '../http/accept'
 import { eventResource, namespaces } from '../resources/table'
@@ -52,6 +53,7 @@ export function publish(): void {
     const change = changes[i]
     noteRoleChange(change)
     noteClusterRole(change)
+    noteOwners(change)
     remember(change, objectKey(change.resource, change.namespace, change.name), selectionMayChange(change))
   }
   let ended = false
