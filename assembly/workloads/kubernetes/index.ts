@@ -10,6 +10,8 @@ import { aggregateRoles } from './auth/aggregation'
 import { addDefaultRoles } from './auth/defaults'
 import { makeSigningKey } from './auth/signing-key'
 import './schema/kinds'
+import { cleanUpDefinitions } from './custom/cleanup'
+import { refreshDefinitions } from './custom/registry'
 import { collectGarbage } from './garbage/collect'
 import { clearFailure, fail, failTooMany } from './http/failure'
 import { clearIssues } from './http/issues'
@@ -76,6 +78,7 @@ export function tick(): i32 {
   begin()
   settleHistory()
   let status = emptyNamespaces()
+  if (status == STATUS_OK && !hasWritten()) status = cleanUpDefinitions()
   if (status == STATUS_OK && !hasWritten()) status = continueJobs()
   if (status == STATUS_OK && !hasWritten()) status = aggregateRoles()
   if (status == STATUS_OK && !hasWritten()) status = collectGarbage()
@@ -105,6 +108,7 @@ export function drained(request: u32): void {
 function begin(): void {
   collect()
   resetArena()
+  refreshDefinitions()
   clearFailure()
   clearIssues()
   clearWarnings()

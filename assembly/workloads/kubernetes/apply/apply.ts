@@ -6,7 +6,7 @@ import { Call } from '../http/call'
 import { fail, failNotFound } from '../http/failure'
 import { failInvalid, failOptions, invalidNumber, required } from '../http/issues'
 import { queryBool } from '../http/query'
-import { treeOf } from '../http/render'
+import { objectOf } from '../http/render'
 import { sendFailure } from '../http/response'
 import { JsonNode } from '../json/node'
 import { cloneTree } from '../json/tree'
@@ -64,7 +64,7 @@ function create(call: Call, config: Config): i32 {
 function change(call: Call, config: Config, old: RecordView): i32 {
   const resource = call.resource
   const shape = shapeOf(resource)
-  const before = treeOf(old)
+  const before = objectOf(old, resource)
   const live = metadataOf(before).get('managedFields')
   if (live) metadataOf(before).detach(live)
   let managers = readStored(live)

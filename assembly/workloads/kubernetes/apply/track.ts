@@ -61,7 +61,7 @@ function readHeeded(given: JsonNode, live: JsonNode | null): Manager[] {
 /** An object of which nothing was said: what its type always writes is there. */
 export function emptyObject(resource: Resource): JsonNode {
   const root = newNode(TYPE_OBJECT)
-  const message = findMessage(resource.schema)
+  const message = !resource.custom ? findMessage(resource.schema) : null
   if (message) normalise(root, message)
   return root
 }

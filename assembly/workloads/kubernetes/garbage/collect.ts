@@ -7,7 +7,7 @@ import { STATUS_OK } from '../../../abi/status'
 import { Span } from '../../../sdk/span'
 import { Scan } from '../../../sdk/store'
 import { markArena, resetToMark } from '../json/arena'
-import { resources } from '../resources/table'
+import { resourcesEdition, storedResources } from '../resources/table'
 import { collectionPrefix } from '../storage/key'
 import { RecordView } from '../storage/record'
 import { hasWritten, settledVersion, writesSoFar } from '../storage/store'
@@ -26,9 +26,11 @@ const SPARE = 8
 let started = false
 let knownResets = 0
 /** How far the store was gone through: a resource, and the last key in it. */
+let isSwept = false
 let sweptResource = 0
 let sweptAfter: Uint8Array = new Uint8Array(0)
-let sweptResources = 0
+/** Of which edition of the resources it was. */
+let sweptEdition = 0
 
 /** A tick's share. @returns a negative status where the tick's transaction cannot go on */
 export function collectGarbage(): i32 {
@@ -39,35 +41,33 @@ export function collectGarbage(): i32 {
     forgetNews()
     beginSweep()
   }
-  if (!isSwept()) sweep()
+  if (!isSwept) sweep()
   if (news.length > 0) spread()
   if (dueCount > 0 && !examineDue()) return -1
   return waiting.length > 0 && !hasWritten() ? serveWaiting() : STATUS_OK
 }
 
 function beginSweep(): void {
+  isSwept = false
   sweptResource = 0
   sweptAfter = new Uint8Array(0)
-  sweptResources = resources.length
+  sweptEdition = resourcesEdition
 }
 
-function isSwept(): bool {
-  return sweptResource >= sweptResources
-}
 
 function sweep(): void {
   // One that came meanwhile has moved the others
-  if (resources.length != sweptResources) beginSweep()
+  if (resourcesEdition != sweptEdition) beginSweep()
   let left = MAX_SCANNED
   let bytes: usize = 0
   const record = new RecordView()
-  while (!isSwept()) {
-    const resource = resources[sweptResource]
+  while (sweptResource < storedResources.length) {
+    const resource = storedResources[sweptResource]
     const scan = new Scan(collectionPrefix(resource, new Span(0, 0)), Span.of(sweptAfter), 128)
-    while (resource.hasVerb('get') && scan.next()) {
+    while (scan.next()) {
       bytes += scan.value.length
       markArena()
-      noteRecord(resource, scan.key, record.read(scan.value.at, scan.value.length, scan.version))
+      noteRecord(scan.key, record.read(scan.value.at, scan.value.length, scan.version))
       resetToMark()
       if (--left > 0 && bytes < MAX_SCANNED_BYTES) continue
       sweptAfter = new Uint8Array(<i32>scan.key.length)
@@ -77,6 +77,7 @@ function sweep(): void {
     sweptResource++
     sweptAfter = new Uint8Array(0)
   }
+  isSwept = true
 }
 
 // Who depends on an owner that has gone, or waits, is to be looked at. What is not durable yet waits for that.
@@ -117,7 +118,7 @@ function examineDue(): bool {
     else done.push(entry)
   }
   for (let i = 0; i < done.length; i++) setDue(done[i], false)
-  for (let i = 0; i < lost.length; i++) dropDependent(lost[i].owner, lost[i].resource, lost[i].key)
+  for (let i = 0; i < lost.length; i++) dropDependent(lost[i].owner, lost[i].key)
   return true
 }
 
@@ -129,7 +130,7 @@ function serveWaiting(): i32 {
   const kept: Waiting[] = []
   for (let i = 0; i < waiting.length; i++) {
     const each = waiting[i]
-    const outcome = writesSoFar() < MAX_WRITES - SPARE && each.version <= settledVersion ? serve(each, isSwept()) : SERVED_WAITS
+    const outcome = writesSoFar() < MAX_WRITES - SPARE && each.version <= settledVersion ? serve(each, isSwept) : SERVED_WAITS
     if (outcome == SERVED_FAILED) return -1
     if (outcome == SERVED_WAITS) kept.push(each)
   }

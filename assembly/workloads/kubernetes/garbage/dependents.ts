@@ -15,8 +15,6 @@ export class Dependent {
   /** The transaction that said so. */
   version: u64
   hash: u32
-  /** Of the resource, by its id. */
-  resource: u32
   keyLength: u32
   /** Whether it is to be looked at. */
   due: bool
@@ -50,16 +48,15 @@ export function hashOf(bytes: Span): u64 {
 }
 
 /** An entry for this reference, to be looked at. Where there is no room for it, none: such a dependent stays when its owner goes. */
-export function addDependent(owner: u64, resource: u32, key: Span, version: u64, blocks: bool): void {
-  const hash = hashEntry(owner, resource, key)
-  let entry = find(owner, resource, key, hash)
+export function addDependent(owner: u64, key: Span, version: u64, blocks: bool): void {
+  const hash = hashEntry(owner, key)
+  let entry = find(owner, key, hash)
   if (!entry) {
     if (dependentCount >= <u32>MAX_DEPENDENTS) return
     if (used * 2 >= slots) grow()
     entry = changetype<Dependent>(heap.alloc(offsetof<Dependent>() + key.length))
     entry.owner = owner
     entry.hash = hash
-    entry.resource = resource
     entry.keyLength = <u32>key.length
     entry.due = false
     memory.copy(changetype<usize>(entry) + offsetof<Dependent>(), key.at, key.length) // SAFETY: as long as was allocated
@@ -71,8 +68,8 @@ export function addDependent(owner: u64, resource: u32, key: Span, version: u64,
   setDue(entry, true)
 }
 
-export function dropDependent(owner: u64, resource: u32, key: Span): void {
-  const entry = find(owner, resource, key, hashEntry(owner, resource, key))
+export function dropDependent(owner: u64, key: Span): void {
+  const entry = find(owner, key, hashEntry(owner, key))
   if (entry) forget(entry)
 }
 
@@ -106,12 +103,12 @@ export function clearDependents(): void {
   dueCount = 0
 }
 
-function hashEntry(owner: u64, resource: u32, key: Span): u32 {
-  const hash = (hashOf(key) ^ <u64>resource) * 0x9e3779b97f4a7c15 + owner // 2^64 / golden ratio
+function hashEntry(owner: u64, key: Span): u32 {
+  const hash = hashOf(key) * 0x9e3779b97f4a7c15 + owner // 2^64 / golden ratio
   return <u32>(hash ^ (hash >> 32))
 }
 
-function find(owner: u64, resource: u32, key: Span, hash: u32): Dependent | null {
+function find(owner: u64, key: Span, hash: u32): Dependent | null {
   if (slots == 0) return null
   let slot = hash & (slots - 1)
   while (true) {
@@ -120,7 +117,7 @@ function find(owner: u64, resource: u32, key: Span, hash: u32): Dependent | null
     slot = (slot + 1) & (slots - 1)
     if (at == GONE) continue
     const entry = changetype<Dependent>(<usize>at)
-    if (entry.hash == hash && entry.owner == owner && entry.resource == resource && entry.keyLength == <u32>key.length && memory.compare(entry.key.at, key.at, key.length) == 0)
+    if (entry.hash == hash && entry.owner == owner && entry.keyLength == <u32>key.length && memory.compare(entry.key.at, key.at, key.length) == 0)
       return entry
   }
 }

@@ -6,12 +6,13 @@ import { JsonNode, newNode, TYPE_FALSE, TYPE_TRUE } from '../json/node'
 import { cloneTree } from '../json/tree'
 import { metadataOf, putManagedFields, takeManagedFields } from '../object/metadata'
 import { namespaceChanged } from '../namespaces/emptying'
-import { namespaces, Resource, resources } from '../resources/table'
-import { keyName, keyNamespace } from '../storage/key'
+import { namespaces, Resource, storedResources } from '../resources/table'
+import { collectionPrefix, keyName, keyNamespace } from '../storage/key'
 import { RecordView } from '../storage/record'
 import { preview, readRecord, writeRecord } from '../storage/store'
 import { isHeld, isProtected, markDeleted, removeObject } from '../verbs/delete'
 import { changed, MODIFIED } from '../watch/changes'
+import { beginsWith } from '../watch/history'
 import { Dependent, dependentIn, hashOf, keptKey, slotCount } from './dependents'
 import { settleFinalizers } from './finalizers'
 import { FOREGROUND, hasFinalizer, OWNER_ABSENT, OWNER_SOLID, OWNER_WAITING, ownersOf, stateOf } from './owners'
@@ -27,8 +28,9 @@ export const EXAMINED_FAILED = 3
 /** Who writes, in managedFields. */
 const COLLECTOR = 'wasmclave-garbage-collector'
 
-export function resourceOfId(id: u32): Resource | null {
-  for (let i = 0; i < resources.length; i++) if (<u32>resources[i].id == id && resources[i].hasVerb('get')) return resources[i]
+/** What a key is of; null where its definition has gone. */
+export function resourceOfKey(key: Span): Resource | null {
+  for (let i = 0; i < storedResources.length; i++) if (beginsWith(key, collectionPrefix(storedResources[i], new Span(0, 0)))) return storedResources[i]
   return null
 }
 
@@ -37,7 +39,7 @@ export let examinedBytes: usize = 0
 
 export function examine(entry: Dependent): i32 {
   examinedBytes = 0
-  const resource = resourceOfId(entry.resource)
+  const resource = resourceOfKey(entry.key)
   if (!resource) return EXAMINED_GONE
   const key = keptKey(entry)
   const namespace = keyNamespace(key, resource)
@@ -114,7 +116,7 @@ function isAmongTheDeleted(owner: u64): bool {
   for (let i: u32 = 0; i < slotCount(); i++) {
     const entry = dependentIn(i)
     if (!entry || entry.owner != owner) continue
-    const resource = resourceOfId(entry.resource)
+    const resource = resourceOfKey(entry.key)
     const record = resource ? readRecord(resource, keyNamespace(entry.key, resource), keyName(entry.key, resource)) : null
     if (record && record.isTerminating && record.isHeld && hasFinalizer(treeOf(record), FOREGROUND)) return true
   }

@@ -3,7 +3,6 @@ import { Span } from '../../../sdk/span'
 import { treeOf } from '../http/render'
 import { JsonNode, TYPE_TRUE } from '../json/node'
 import { memberSpan } from '../object/metadata'
-import { Resource } from '../resources/table'
 import { objectKey } from '../storage/key'
 import { RecordView, versionOf } from '../storage/record'
 import { Change, DELETED } from '../watch/changes'
@@ -16,7 +15,7 @@ export const newsVersions: u64[] = []
 
 /** An object that is being deleted, and waits for what depends on it. */
 export class Waiting {
-  constructor(public resource: u32, public key: Uint8Array, public owner: u64, public version: u64) {}
+  constructor(public key: Uint8Array, public owner: u64, public version: u64) {}
 }
 
 export let waiting: Waiting[] = []
@@ -34,15 +33,15 @@ export function noteOwners(change: Change): void {
   const isOwned = record.isOwned || (previous != null && previous.isOwned)
   if (!isOwned && change.type != DELETED && !record.isTerminating) return
   const key = objectKey(change.resource, change.namespace, change.name)
-  if (previous && previous.isOwned) drop(change.resource, key, previous)
+  if (previous && previous.isOwned) drop(key, previous)
   if (change.type == DELETED) {
-    if (record.isOwned) drop(change.resource, key, record)
+    if (record.isOwned) drop(key, record)
     if (dependentCount > 0) tell(record)
-  } else noteRecord(change.resource, key, record)
+  } else noteRecord(key, record)
 }
 
 /** An object as it is stored: its references, and whether it waits for others. */
-export function noteRecord(resource: Resource, key: Span, record: RecordView): void {
+export function noteRecord(key: Span, record: RecordView): void {
   const waits = record.isTerminating && record.isHeld
   if (!record.isOwned && !waits) return
   const root = treeOf(record)
@@ -53,20 +52,20 @@ export function noteRecord(resource: Resource, key: Span, record: RecordView): v
       const uid = memberSpan(each, 'uid')
       const blocks = each.get('blockOwnerDeletion')
       // Its own owner it would wait for for ever
-      if (!isSame(uid, record.uid)) addDependent(hashOf(uid), resource.id, key, version, blocks != null && blocks.type == TYPE_TRUE)
+      if (!isSame(uid, record.uid)) addDependent(hashOf(uid), key, version, blocks != null && blocks.type == TYPE_TRUE)
       each = each.next
     }
   }
   if (!waits || (!hasFinalizer(root, FOREGROUND) && !hasFinalizer(root, ORPHAN))) return
   for (let i = 0; i < waiting.length; i++)
-    if (waiting[i].resource == resource.id && isSame(Span.of(waiting[i].key), key)) {
+    if (isSame(Span.of(waiting[i].key), key)) {
       waiting[i].version = version
       waiting[i].owner = hashOf(record.uid)
       return tell(record)
     }
   const copy = new Uint8Array(<i32>key.length)
   memory.copy(copy.dataStart, key.at, key.length) // SAFETY: of that length
-  waiting.push(new Waiting(resource.id, copy, hashOf(record.uid), version))
+  waiting.push(new Waiting(copy, hashOf(record.uid), version))
   tell(record)
 }
 
@@ -75,10 +74,10 @@ function tell(record: RecordView): void {
   newsVersions.push(versionOf(record.resourceVersion))
 }
 
-function drop(resource: Resource, key: Span, record: RecordView): void {
+function drop(key: Span, record: RecordView): void {
   let each = firstOwner(treeOf(record))
   while (each) {
-    dropDependent(hashOf(memberSpan(each, 'uid')), resource.id, key)
+    dropDependent(hashOf(memberSpan(each, 'uid')), key)
     each = each.next
   }
 }

@@ -40,7 +40,7 @@ function resourceOf(reference: JsonNode): Resource | null {
   const kind = memberText(reference, 'kind')
   for (let i = 0; i < resources.length; i++) {
     const each = resources[i]
-    if (each.kind == kind && each.group == group && each.hasVerb('get')) return each
+    if (each.kind == kind && each.group == group && !each.isVirtual) return each
   }
   return null
 }

@@ -12,7 +12,7 @@ import { RecordView } from '../storage/record'
 import { readRecord, settledVersion, writesSoFar } from '../storage/store'
 import { isHeld, removeObject } from '../verbs/delete'
 import { dependentIn, hashOf, keptKey, slotCount } from './dependents'
-import { dropOwners, resourceOfId, write } from './examine'
+import { dropOwners, resourceOfKey, write } from './examine'
 import { Waiting } from './note'
 import { FOREGROUND, hasFinalizer, ORPHAN, ownersOf, removeFinalizer } from './owners'
 
@@ -28,9 +28,9 @@ const MAX_BYTES: usize = 786432
 
 /** @param isKnown whether all that depends on anything is known */
 export function serve(each: Waiting, isKnown: bool): i32 {
-  const resource = resourceOfId(each.resource)
-  if (!resource) return SERVED_DONE
   const key = Span.of(each.key)
+  const resource = resourceOfKey(key)
+  if (!resource) return SERVED_DONE
   const namespace = keyNamespace(key, resource)
   const name = keyName(key, resource)
   const record = readRecord(resource, namespace, name)
@@ -61,7 +61,7 @@ function releaseDependents(owner: u64, uid: Span): i32 {
     const entry = dependentIn(i)
     if (!entry || entry.owner != owner) continue
     if (entry.version > settledVersion || bytes > MAX_BYTES || writesSoFar() >= MAX_WRITES - SPARE) return SERVED_WAITS
-    const resource = resourceOfId(entry.resource)
+    const resource = resourceOfKey(entry.key)
     if (!resource) continue
     const key = keptKey(entry)
     const namespace = keyNamespace(key, resource)
