@@ -15,6 +15,7 @@ import { packageVersion } from './files.ts'
 import { grant } from './grant.ts'
 import { host } from './host.ts'
 import { addKmsVerbs } from './kms.ts'
+import { addKmsPluginVerbs } from './kms-plugin.ts'
 import { explain, failWith } from './output.ts'
 import { proxy } from './proxy.ts'
 import { addReleaseVerbs } from './release.ts'
@@ -55,7 +56,7 @@ program
     'how old evidence for the KMS may be (AWS documents no value), or leaf: as its certificate',
     '300',
   )
-  .option('--workload <name>', 'what to launch: kubernetes, keyvalue, echo or hello', 'keyvalue')
+  .option('--workload <name>', 'what to launch: kubernetes, keyvalue, kms-provider, echo or hello', 'keyvalue')
   .option('--store <where>', STORE_HELP, 'lmdb')
   .option(...METRICS)
   .option('--plain', 'http instead of https at the proxy')
@@ -334,6 +335,7 @@ program
 
 addProposalVerbs(addAdminVerbs(program))
 addKmsVerbs(program)
+addKmsPluginVerbs(program)
 addReleaseVerbs(program)
 addStoreVerbs(program)
 program
