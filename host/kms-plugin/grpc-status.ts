@@ -1,6 +1,6 @@
 /** What kube-apiserver is told of an error: KMS v2 has gRPC's codes and nothing else. Never PERMISSION_DENIED: who owns the socket may ask. */
 import { status } from '@grpc/grpc-js'
-import { RefusedError, UnavailableError, WasmclaveError } from '../errors.ts'
+import { UnavailableError, WasmclaveError } from '../errors.ts'
 
 /** The request is wrong: asking again does not mend it. */
 const INVALID = new Set([
@@ -22,8 +22,9 @@ function codeOf(error: WasmclaveError): number {
   if (INVALID.has(error.code)) return status.INVALID_ARGUMENT
   if (error.code === 'ERR_KEY_UNKNOWN') return status.NOT_FOUND
   if (error.code === 'ERR_KMS_PLUGIN_BUSY') return status.RESOURCE_EXHAUSTED
+  // An owner has to accept it: waiting mends nothing.
+  if (error.code === 'ERR_STORE_STALE') return status.FAILED_PRECONDITION
   if (error instanceof UnavailableError) return status.UNAVAILABLE
-  // Retired, sealed, another enclave than expected, a self-test that failed: somebody has to do something.
-  if (error instanceof RefusedError) return status.FAILED_PRECONDITION
+  // Retired, another enclave than expected, a self-test that failed: somebody has to do something.
   return status.FAILED_PRECONDITION
 }

@@ -72,18 +72,14 @@ export class AttestedLink {
       return Promise.reject(this.#failure.error)
     this.#attempt = this.#options
       .connect(this.headToken)
-      .then(
-        (enclave) => this.#adopt(enclave),
-        (cause: unknown) => {
-          const error =
-            cause instanceof WasmclaveError
-              ? cause
-              : new UnavailableError('ERR_KMS_PLUGIN_CONNECT', String(cause), { cause })
-          this.#failure = { error, untilMs: performance.now() + PAUSE_MS }
-          this.#renewIn(RENEW_AGAIN_MS)
-          throw error
-        },
-      )
+      .then((enclave) => this.#adopt(enclave))
+      .catch((cause: unknown) => {
+        const known = cause instanceof WasmclaveError
+        const error = known ? cause : new UnavailableError('ERR_KMS_PLUGIN_CONNECT', String(cause), { cause })
+        this.#failure = { error, untilMs: performance.now() + PAUSE_MS }
+        this.#renewIn(RENEW_AGAIN_MS)
+        throw error
+      })
       .finally(() => {
         this.#attempt = undefined
       })

@@ -12,11 +12,13 @@ export class ShellEnclave {
   openRequests = 0
   /** Each answer waits for it. */
   gate: Promise<void> = Promise.resolve()
-  evidence = { grant: { kmsKey: 'of a store' as string | null }, appraisal: { moduleId: 'shell', pcrs: { 0: 'a5' } } }
+  readonly evidence: object
   #end!: (error: WasmclaveError) => void
 
-  constructor(shell: WorkloadShell) {
+  /** @param kmsKey what its grant says of a store; null for none */
+  constructor(shell: WorkloadShell, kmsKey: string | null = 'of a store') {
     this.shell = shell
+    this.evidence = { grant: { kmsKey }, appraisal: { moduleId: 'shell', pcrs: { 0: 'a5' } } }
     this.closed = new Promise((resolve) => {
       this.#end = resolve
     })

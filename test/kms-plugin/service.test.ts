@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { status } from '@grpc/grpc-js'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { MAX_CIPHERTEXT_BYTES, MAX_KEY_ID_BYTES, MAX_PLAINTEXT_BYTES } from '../../assembly/abi/kms-provider.ts'
 import { RefusedError } from '../../host/errors.ts'
 import { KmsPlugin, type PluginOptions } from '../../host/kms-plugin/plugin.ts'
@@ -27,7 +27,7 @@ function measured(): WorkloadShell {
   return shell
 }
 
-async function serve(test: Tap.Test, options: Partial<PluginOptions> = {}) {
+async function serve(test: Pick<Test, 'teardown'>, options: Partial<PluginOptions> = {}) {
   const path = join(folder, String(count++), 'kms.sock')
   const shell = measured()
   const events: Record<string, unknown>[] = []
@@ -38,6 +38,7 @@ async function serve(test: Tap.Test, options: Partial<PluginOptions> = {}) {
     events,
     connects: 0,
     refusal: undefined as Error | undefined,
+    kmsKey: 'of a store' as string | null,
   }
   const plugin = new KmsPlugin({
     listen: [`unix://${path}`],
@@ -45,7 +46,7 @@ async function serve(test: Tap.Test, options: Partial<PluginOptions> = {}) {
     connect: async () => {
       world.connects++
       if (world.refusal !== undefined) throw world.refusal
-      if (world.enclave.ended) world.enclave = new ShellEnclave(shell)
+      if (world.enclave.ended) world.enclave = new ShellEnclave(shell, world.kmsKey)
       return world.enclave.enclave
     },
     timeoutMs: 2000,
@@ -62,9 +63,6 @@ async function serve(test: Tap.Test, options: Partial<PluginOptions> = {}) {
     await plugin.stop()
   })
   return Object.assign(world, { plugin, client, health: started.health })
-}
-declare namespace Tap {
-  type Test = Parameters<NonNullable<Parameters<typeof t.test>[1]>>[0]
 }
 async function failure(call: Promise<unknown>): Promise<[code: string | undefined, details: string]> {
   try {
@@ -182,8 +180,7 @@ t.test('fails closed: retired, of another enclave, without a store, lost', async
   await wait(300)
   t.equal(await codeOf(client.call('Status', {})), 'OK')
   world.enclave.lose()
-  world.enclave = new ShellEnclave(shell)
-  world.enclave.evidence.grant.kmsKey = null
+  world.kmsKey = null
   t.match(await failure(client.call('Status', {})), ['FAILED_PRECONDITION', /^ERR_KMS_PLUGIN_STORE/])
 })
 
@@ -271,9 +268,11 @@ t.test('serves health and figures beside, to nobody who comes by another name', 
 t.test('serves two sockets and many callers at once', async (t) => {
   const other = join(folder, 'other', 'kms.sock')
   const path = join(folder, 'first', 'kms.sock')
-  await serve(t, { listen: [`unix://${path}`, `unix://${other}`] }).catch(() => {})
+  await serve(t, { listen: [`unix://${path}`, `unix://${other}`] })
   const servers = [new KubeApiserver(path), new KubeApiserver(other)]
-  t.teardown(() => servers.forEach((each) => each.close()))
+  t.teardown(() => {
+    for (const each of servers) each.close()
+  })
   for (const server of servers) await server.poll()
   t.equal(servers[0]?.keyId, servers[1]?.keyId)
   const object = (servers[0] as KubeApiserver).write('/registry/secrets/a/b', Buffer.from('content'))
