@@ -1,27 +1,7 @@
 /** The command line: nitro-cli's verbs with its flags, and wasmclave's own beside them. One file a verb or a family of verbs. */
 import { Command, Option } from 'commander'
-import { addAdminVerbs } from './admin.ts'
-import { addProposalVerbs } from './admin-proposals.ts'
-import { attest } from './attest.ts'
-import { audit } from './audit.ts'
-import { backup, restore } from './backup.ts'
-import { badDocuments } from './bad-documents.ts'
-import { bench } from './bench.ts'
-import { claims } from './claims.ts'
-import { doctor } from './doctor.ts'
-import { buildEnclave, describeImage, pcr, signEnclave } from './eif.ts'
-import { describeEnclaves, console as refuseConsole, runEnclave, terminateEnclave } from './enclaves.ts'
 import { packageVersion } from './files.ts'
-import { grant } from './grant.ts'
-import { host } from './host.ts'
-import { addKmsVerbs } from './kms.ts'
-import { addKmsPluginVerbs } from './kms-plugin.ts'
 import { explain, failWith } from './output.ts'
-import { proxy } from './proxy.ts'
-import { addReleaseVerbs } from './release.ts'
-import { addStoreVerbs } from './store.ts'
-import { up } from './up.ts'
-import { verify } from './verify.ts'
 
 const DATA = ['--data <dir>', 'data folder of the host', '.wasmclave'] as const
 
@@ -30,6 +10,14 @@ const METRICS = [
   'serve counters for Prometheus on 127.0.0.1, 0 for any; off by default',
 ] as const
 const STORE_HELP = 'what keeps the stores: lmdb, etcd://HOST:PORT,HOST:PORT, or a JSON file with settings'
+
+/** A verb's file is read when the verb is called: most of a start would be files that it does not need. */
+const later =
+  <Name extends string>(load: () => Promise<Record<Name, (...args: never[]) => unknown>>, name: Name) =>
+  async (...given: unknown[]): Promise<void> => {
+    const verbs = await load()
+    await (verbs[name] as (...args: unknown[]) => unknown)(...given)
+  }
 
 /** Every verb shows how it is called; lines have 100 columns at most. */
 const examples = (...lines: string[]) =>
@@ -56,16 +44,26 @@ program
     'how old evidence for the KMS may be (AWS documents no value), or leaf: as its certificate',
     '300',
   )
-  .option('--workload <name>', 'what to launch: kubernetes, keyvalue, kms-provider, echo or hello', 'keyvalue')
+  .option('--workload <name>', 'what to launch: kubernetes, keyvalue, kms-provider, echo or hello', 'kubernetes')
   .option('--store <where>', STORE_HELP, 'lmdb')
   .option(...METRICS)
   .option('--plain', 'http instead of https at the proxy')
   .option('--no-launch', 'start the host and launch nothing')
   .option('--clock <offset>', 'shift the clock of NSM and KMS: +4h, -90s, or frozen:2026-01-02T03:04:05Z')
   .option('--json', 'one JSON object a line on stdout')
-  .addHelpText('after', examples('npm start', 'npm start -- --port 0 --proxy-port 0 --data /tmp/host --json'))
+  .addHelpText(
+    'after',
+    examples(
+      'npm start',
+      'npm start -- --workload keyvalue',
+      'npm start -- --port 0 --proxy-port 0 --data /tmp/host --json',
+    ),
+  )
   .action((options) =>
-    up(
+    later(
+      () => import('./up.ts'),
+      'up',
+    )(
       options.port === '0'
         ? {
             ...options,
@@ -93,7 +91,10 @@ program
   .option('--json', 'one JSON object a line on stdout')
   .addHelpText('after', examples('wasmclave host --development', 'wasmclave host --data /srv/host --port 0 --json'))
   .action((options) =>
-    host(options.port === '0' && options.kmsPort === '7445' ? { ...options, kmsPort: '0' } : options),
+    later(
+      () => import('./host.ts'),
+      'host',
+    )(options.port === '0' && options.kmsPort === '7445' ? { ...options, kmsPort: '0' } : options),
   )
 
 program
@@ -121,7 +122,7 @@ program
       'wasmclave grant --show echo-2.grant',
     ),
   )
-  .action(grant)
+  .action(later(() => import('./grant.ts'), 'grant'))
 
 program
   .command('build-enclave')
@@ -135,7 +136,7 @@ program
   .option('--version <version>', 'image version in the metadata')
   .option('--metadata <file>', 'custom metadata, JSON of at most 4,096 bytes')
   .addHelpText('after', examples('wasmclave build-enclave --docker-dir assembly/workloads/echo --output-file echo.eif'))
-  .action(buildEnclave)
+  .action(later(() => import('./eif.ts'), 'buildEnclave'))
 
 program
   .command('sign-eif')
@@ -147,14 +148,14 @@ program
     'after',
     examples('wasmclave sign-eif --eif-path echo.eif --signing-certificate cert.pem --private-key key.pem'),
   )
-  .action(signEnclave)
+  .action(later(() => import('./eif.ts'), 'signEnclave'))
 
 program
   .command('describe-eif')
   .description('what an image is')
   .requiredOption('--eif-path <file>')
   .addHelpText('after', examples('wasmclave describe-eif --eif-path echo.eif'))
-  .action(describeImage)
+  .action(later(() => import('./eif.ts'), 'describeImage'))
 
 program
   .command('pcr')
@@ -162,7 +163,7 @@ program
   .option('--input <file>')
   .option('--signing-certificate <pem>')
   .addHelpText('after', examples('wasmclave pcr --input workload.wasm', 'wasmclave pcr --signing-certificate cert.pem'))
-  .action(pcr)
+  .action(later(() => import('./eif.ts'), 'pcr'))
 
 program
   .command('run-enclave')
@@ -187,7 +188,7 @@ program
       'wasmclave run-enclave --config enclave.json',
     ),
   )
-  .action(runEnclave)
+  .action(later(() => import('./enclaves.ts'), 'runEnclave'))
 
 program
   .command('describe-enclaves')
@@ -195,7 +196,7 @@ program
   .option(...DATA)
   .option('--metadata')
   .addHelpText('after', examples('wasmclave describe-enclaves --metadata'))
-  .action(describeEnclaves)
+  .action(later(() => import('./enclaves.ts'), 'describeEnclaves'))
 
 program
   .command('terminate-enclave')
@@ -208,7 +209,7 @@ program
     'after',
     examples('wasmclave terminate-enclave --enclave-name echo', 'wasmclave terminate-enclave --all'),
   )
-  .action(terminateEnclave)
+  .action(later(() => import('./enclaves.ts'), 'terminateEnclave'))
 
 program
   .command('audit')
@@ -224,7 +225,7 @@ program
     'after',
     examples('wasmclave audit --enclave-name keyvalue', 'wasmclave audit --enclave-name keyvalue --follow --json'),
   )
-  .action(audit)
+  .action(later(() => import('./audit.ts'), 'audit'))
 
 program
   .command('console')
@@ -234,7 +235,7 @@ program
   .option('--enclave-name <name>')
   .option('--disconnect-timeout <s>')
   .addHelpText('after', examples('wasmclave console --enclave-name echo   # exit code 44'))
-  .action(refuseConsole)
+  .action(later(() => import('./enclaves.ts'), 'console'))
 
 program
   .command('explain')
@@ -257,13 +258,13 @@ const attestCommand = program
   .option('--reference-values <file>', 'for the bundle: what "release sign" wrote')
   .option('--output <file>', 'where the document goes; required')
   .addHelpText('after', examples('wasmclave attest --enclave-name keyvalue --nonce 00ff --output doc.cbor'))
-  .action(attest)
+  .action(later(() => import('./attest.ts'), 'attest'))
 attestCommand
   .command('bad-documents')
   .description('wrong documents, one fault each, and what a verifier must make of them')
   .requiredOption('--output <dir>', 'an empty folder, or one to be made')
   .addHelpText('after', '\nExample:\n  wasmclave attest bad-documents --output bad')
-  .action(badDocuments)
+  .action(later(() => import('./bad-documents.ts'), 'badDocuments'))
 
 const verifyCommand = program
   .command('verify')
@@ -283,7 +284,7 @@ for (let index = 0; index < 32; index++)
   verifyCommand.addOption(
     new Option(`--pcr${index} <hex>`, `reference value of PCR${index}`).hideHelp(index > 4 && index !== 8),
   )
-verifyCommand.action(verify)
+verifyCommand.action(later(() => import('./verify.ts'), 'verify'))
 
 program
   .command('proxy')
@@ -295,7 +296,7 @@ program
   .option('--kubeconfig <file>', 'write a kubeconfig for this proxy')
   .option('--json', 'one JSON object a line on stdout')
   .addHelpText('after', examples('wasmclave proxy --enclave-name keyvalue --port 0 --json'))
-  .action(proxy)
+  .action(later(() => import('./proxy.ts'), 'proxy'))
 
 program
   .command('claims')
@@ -315,14 +316,14 @@ program
       'wasmclave claims --only 1 7',
     ),
   )
-  .action(claims)
+  .action(later(() => import('./claims.ts'), 'claims'))
 
 program
   .command('doctor')
   .description('what holds on this machine and what it lacks, in plain words')
   .option('--json', 'findings as JSON')
   .addHelpText('after', examples('wasmclave doctor', 'wasmclave doctor --json'))
-  .action(doctor)
+  .action(later(() => import('./doctor.ts'), 'doctor'))
 
 program
   .command('bench')
@@ -331,13 +332,27 @@ program
   .option('--json <file>', 'the result, for programs')
   .option('--html <file>', 'the result as one page with charts')
   .addHelpText('after', examples('wasmclave bench --quick', 'wasmclave bench --html figures.html'))
-  .action(bench)
+  .action(later(() => import('./bench.ts'), 'bench'))
 
-addProposalVerbs(addAdminVerbs(program))
-addKmsVerbs(program)
-addKmsPluginVerbs(program)
-addReleaseVerbs(program)
-addStoreVerbs(program)
+await family('admin', 'ask the host, by signed requests that are logged before they take effect', async (admin) => {
+  const [requests, proposals] = await Promise.all([import('./admin.ts'), import('./admin-proposals.ts')])
+  requests.addAdminVerbs(admin)
+  proposals.addProposalVerbs(admin)
+})
+await family('kms', "the host's AWS KMS: keys, policies, and any of its operations", async (kms) =>
+  (await import('./kms.ts')).addKmsVerbs(kms),
+)
+await family('kms-plugin', 'KMS v2 for kube-apiserver (1.32 and later), its keys in an enclave', async (plugin) =>
+  (await import('./kms-plugin.ts')).addKmsPluginVerbs(plugin),
+)
+await family('release', 'build, test, sign, publish and verify what may run', async (release) =>
+  (await import('./release.ts')).addReleaseVerbs(release),
+)
+await family(
+  'store',
+  "an enclave's store: whether it is the newest, and the owner's decision where nobody knows",
+  async (store) => (await import('./store.ts')).addStoreVerbs(store),
+)
 program
   .command('backup')
   .description("an enclave's store as a file, while it is served; sealed as it lies there")
@@ -345,13 +360,19 @@ program
   .requiredOption('--enclave-name <name>')
   .requiredOption('--output <file>')
   .addHelpText('after', examples('wasmclave backup --enclave-name keyvalue --output keyvalue.backup'))
-  .action(backup)
+  .action(later(() => import('./backup.ts'), 'backup'))
 program
   .command('restore')
   .description('a backup in the place of a store that nobody uses: stale, until its owner accepts it')
   .option(...DATA)
   .argument('<file>')
   .addHelpText('after', examples('wasmclave restore keyvalue.backup'))
-  .action(restore)
+  .action(later(() => import('./backup.ts'), 'restore'))
 
 program.parseAsync().catch(failWith)
+
+/** Verbs of one subject: only where it is named are they read and added. */
+async function family(name: string, description: string, add: (command: Command) => Promise<void>): Promise<void> {
+  const command = program.command(name).description(description)
+  if (process.argv.slice(2).includes(name)) await add(command)
+}

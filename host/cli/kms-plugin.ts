@@ -23,12 +23,10 @@ type ServeOptions = Options & {
 
 const ENDPOINT = 'unix:///run/wasmclave/kms.sock'
 
-/** Adds the verb and what stands behind it; they inherit the program's exit codes. */
-export function addKmsPluginVerbs(program: Command): void {
-  const plugin = program
-    .command('kms-plugin')
+/** Adds what the verb takes, and what stands behind it; they inherit the program's exit codes. */
+export function addKmsPluginVerbs(plugin: Command): void {
+  plugin
     .enablePositionalOptions()
-    .description('KMS v2 for kube-apiserver (1.32 and later), its keys in an enclave')
     .option('--listen <unix:///path...>', 'sockets to serve: mode 0600, in a folder of mode 0700')
     .option('--health-addr <127.0.0.1:port>', 'serve /healthz, /livez and /metrics there; off by default')
     .option('--poll <time>', 'how often the key is tested', '10s')

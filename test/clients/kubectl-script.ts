@@ -5,6 +5,7 @@
 
 import type { Kubectl } from './kubectl.ts'
 import { sleep } from './server.ts'
+import { serverSideApply } from './server-side-apply.ts'
 
 const CONFLICT = /Operation cannot be fulfilled on configmaps "c": the object has been modified/
 
@@ -14,6 +15,7 @@ export async function kubectlScript(kubectl: Kubectl): Promise<void> {
   await kubectl.expect(`create namespace ${namespace}`, { out: `namespace/${namespace} created\n` })
   await create(kubectl)
   await apply(kubectl)
+  await serverSideApply(kubectl)
   await change(kubectl)
   await look(kubectl)
   await watch(kubectl)

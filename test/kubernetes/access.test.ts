@@ -43,7 +43,7 @@ t.test('lets owners do all, and others nothing but find out what is there', asyn
     [
       'GET',
       '/api/v1/namespaces/default/status',
-      `namespaces "default" is forbidden: User "${NAME}" cannot get resource "namespaces/status" in API group "" at the cluster scope`,
+      `namespaces "default" is forbidden: User "${NAME}" cannot get resource "namespaces/status" in API group "" in the namespace "default"`,
     ],
     [
       'GET',
@@ -69,10 +69,21 @@ t.test('refuses to speak for others, whoever asks', async (t) => {
     t.equal(at.ask('GET', '/metrics', undefined, { headers: { [name]: 'x' } }).status, 403, name)
   }
   t.equal(
-    at.ask('GET', '/api/v1/namespaces', undefined, { headers: { authorization: 'Bearer x', 'x-remote-user': 'admin' } })
-      .status,
+    at.ask('GET', '/api/v1/namespaces', undefined, { headers: { 'x-remote-user': 'admin' } }).status,
     200,
+    'a header that is nobody',
   )
+})
+
+t.test('rejects whatever is sent as Authorization and is no token, an owner or not', async (t) => {
+  const at = new KubernetesShell()
+  for (const authorization of ['Bearer x', 'bearer x', 'Bearer ', 'Bearer', '', 'Basic YTpi', 'Bearer a.b.c'])
+    for (const path of ['/api/v1/namespaces', '/metrics', '/version', '/readyz', '/nope']) {
+      const { status, json, headers } = at.ask('GET', path, undefined, { headers: { authorization } })
+      t.same([status, json.reason, json.message], [401, 'Unauthorized', 'Unauthorized'], `${authorization} ${path}`)
+      t.equal(headers['www-authenticate'], 'Bearer realm="wasmclave enclave"')
+    }
+  t.equal(at.ask('GET', '/api/v1/namespaces').status, 200, 'the owner, without')
 })
 
 t.test('answers paths that are not there, and methods that they do not take', async (t) => {

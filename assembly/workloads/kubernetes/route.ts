@@ -1,10 +1,10 @@
 // From method and path to a verb.
-import { ROLE_OWNER } from '../../abi/channel'
 import { STATUS_OK } from '../../abi/status'
 import { Request } from '../../sdk/request'
+import { mayDo, mayGetPath } from './auth/access'
+import { identify } from './auth/asker'
 import { serveDiscovery } from './discovery/index'
 import { acceptedForm, FORM_NONE } from './http/accept'
-import { mayDo, mayGetPath } from './http/access'
 import { Call } from './http/call'
 import { fail, failMethod, failUnknownResource } from './http/failure'
 import { PATH_OTHER, PATH_UNKNOWN, readPath, Target } from './http/path'
@@ -24,6 +24,7 @@ import { updateObject } from './verbs/update'
 import { watchObjects } from './verbs/watch'
 
 export function route(request: Request): i32 {
+  if (!identify(request)) return sendFailure(request.id)
   const target = new Target()
   const kind = readPath(request.path, target)
   if (kind == PATH_OTHER) return serveOther(request)
@@ -40,12 +41,9 @@ export function route(request: Request): i32 {
 }
 
 function serveOther(request: Request): i32 {
-  if (request.path.is('/metrics')) {
-    if (!mayGetPath(request)) return sendFailure(request.id)
-    return sendMetrics(request.id)
-  }
+  if (!mayGetPath(request)) return sendFailure(request.id)
+  if (request.path.is('/metrics')) return sendMetrics(request.id)
   if (serveDiscovery(request)) return STATUS_OK
-  if (request.role != ROLE_OWNER && !mayGetPath(request)) return sendFailure(request.id)
   return sendText(request.id, 404, '404 page not found\n')
 }
 

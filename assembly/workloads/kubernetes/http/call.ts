@@ -1,6 +1,8 @@
 // A request for a resource as the verbs see it: what it names, who asks, and the options of its query.
 import { Request } from '../../../sdk/request'
 import { Span } from '../../../sdk/span'
+import { isImpersonated, subject, user } from '../auth/asker'
+import { Subject } from '../auth/subject'
 import { Resource } from '../resources/table'
 import { notSupported, failOptions } from './issues'
 import { FORM_JSON } from './accept'
@@ -36,6 +38,20 @@ export class Call {
 
   get id(): u32 {
     return this.request.id
+  }
+
+  /** Who asks, by the channel or by a token. */
+  get user(): Subject {
+    return user()
+  }
+
+  /** As whom: `user`, or whom they impersonate. */
+  get subject(): Subject {
+    return subject()
+  }
+
+  get isImpersonated(): bool {
+    return isImpersonated()
   }
 
   /** Reads dryRun and fieldValidation. @param kind of the options, for messages @returns false with a failure */

@@ -15,6 +15,8 @@ const warnings = new TextWriter()
 /** Code of the last answer, for the metrics. */
 export let answered = 0
 
+/** RFC 6750 section 3. A proxy knows by it that tokens are judged here, and not passed over (host/client/proxy/sessions.ts). */
+const CHALLENGE = 'www-authenticate: Bearer realm="wasmclave enclave"\n'
 const MAX_WARNING_BYTES: usize = 4096 // what the real server sends of them
 
 export function clearWarnings(): void {
@@ -61,7 +63,8 @@ export function sendFailure(request: u32): i32 {
 
 function sendFailureOf(request: u32, failure: Failure): i32 {
   writeFailure(body.clear(), failure)
-  return begin(request, failure.code, JSON_TYPE, failure.retryAfterSeconds > 0 && failure.code == 429 ? 'retry-after: 1\n' : '', body.at, body.length, true)
+  const extra = failure.code == 401 ? CHALLENGE : failure.retryAfterSeconds > 0 && failure.code == 429 ? 'retry-after: 1\n' : ''
+  return begin(request, failure.code, JSON_TYPE, extra, body.at, body.length, true)
 }
 
 export function sendText(request: u32, status: i32, text: string): i32 {

@@ -1,11 +1,11 @@
 // Rules of metadata that hold for every kind: ValidateObjectMeta and ValidateObjectMetaUpdate of k8s.io/apimachinery/pkg/api/validation.
 import { forbidden, invalid, invalidNumber, issuesAreFull, quoted, required, tooLong } from '../http/issues'
 import { JsonNode } from '../json/node'
-import { MAX_ANNOTATION_BYTES, MAX_ITEMS } from '../limits'
+import { MAX_ANNOTATION_BYTES, MAX_ITEMS, MAX_MANAGER_BYTES, MAX_SUBRESOURCE_BYTES } from '../limits'
 import { namespaces, Resource } from '../resources/table'
 import { Span } from '../../../sdk/span'
 import { memberSpan, memberText } from './metadata'
-import { DNS1123_LABEL, DNS1123_SUBDOMAIN, isLabel, isSubdomain, keySpan, labelValueProblem, MAX_LABEL, MAX_SUBDOMAIN, qualifiedNameProblem, textSpan } from './names'
+import { DNS1123_LABEL, DNS1123_SUBDOMAIN, isLabel, isSubdomain, keySpan, labelValueProblem, MAX_LABEL, MAX_SUBDOMAIN, pathSegmentProblem, qualifiedNameProblem, textSpan } from './names'
 
 export function checkMetadata(metadata: JsonNode, resource: Resource): void {
   const generate = memberSpan(metadata, 'generateName')
@@ -23,6 +23,11 @@ export function checkMetadata(metadata: JsonNode, resource: Resource): void {
 }
 
 function checkName(field: string, name: Span, shown: Span, resource: Resource): void {
+  if (resource.hasPathNames) {
+    const problem = pathSegmentProblem(name)
+    if (problem.length > 0) invalid(field, shown.text(), problem)
+    return
+  }
   const isNamespace = resource == namespaces
   const most = isNamespace ? MAX_LABEL : MAX_SUBDOMAIN
   if (name.length > most) invalid(field, shown.text(), 'must be no more than ' + most.toString() + ' characters')
@@ -88,6 +93,20 @@ function checkOwners(owners: JsonNode | null): void {
     const path = 'metadata.ownerReferences[' + index.toString() + '].'
     for (let i = 0; i < OWNER_FIELDS.length; i++)
       if (memberText(each, OWNER_FIELDS[i]).length == 0) invalid(path + OWNER_FIELDS[i], '', 'must not be empty')
+    index++
+    each = each.next
+  }
+}
+
+/** Who owns what, as a user says it: ValidateManagedFields of k8s.io/apimachinery. What is no entry is not heeded (apply/track.ts). */
+export function checkManagedFields(list: JsonNode | null): void {
+  if (list && list.count > MAX_ITEMS) return invalidNumber('metadata.managedFields', list.count.toString(), 'must have at most ' + MAX_ITEMS.toString() + ' items')
+  let index = 0
+  let each = list ? list.first : null
+  while (each && !issuesAreFull()) {
+    const path = 'metadata.managedFields[' + index.toString() + '].'
+    if (memberSpan(each, 'manager').length > <usize>MAX_MANAGER_BYTES) tooLong(path + 'manager', MAX_MANAGER_BYTES)
+    if (memberSpan(each, 'subresource').length > <usize>MAX_SUBRESOURCE_BYTES) tooLong(path + 'subresource', MAX_SUBRESOURCE_BYTES)
     index++
     each = each.next
   }
