@@ -5,6 +5,7 @@
 import { join } from 'node:path'
 import { connect, type Enclave, identityFromPem, type Policy } from '../client/index.ts'
 import { UsageError } from '../errors.ts'
+import { dataFolder } from '../nitro/data-folder.ts'
 import { readFile, readText } from './files.ts'
 import { HeadTokenFile, readHeadToken } from './head-token.ts'
 import { customerPolicy } from './proxy.ts'
@@ -31,14 +32,15 @@ export type Target = {
   flush(): void
 }
 
-/** @throws UsageError ERR_USAGE_MISSING, ERR_USAGE_CONFLICT, ERR_FILE_READ; UnavailableError ERR_HOST_NOT_RUNNING */
+/** @throws UsageError ERR_USAGE_MISSING, ERR_USAGE_CONFLICT, ERR_FILE_READ; `connect` also UnavailableError ERR_HOST_NOT_RUNNING */
 export function targetOf(options: TargetOptions): Target {
   return options.endpoint === undefined ? fromFolder(options) : fromOptions(options, options.endpoint)
 }
 
 // Read anew at each connection: a host that started again has another port, and an owner may have written down another image.
 function fromFolder({ data, enclaveName, identity }: TargetOptions): Target {
-  const { folder } = findHost(data)
+  // The host may start later than who waits for it.
+  const folder = dataFolder(data)
   const key = readText(identity ?? join(folder.customer, 'owner.key'))
   const tokens = new HeadTokenFile(folder, enclaveName)
   return {

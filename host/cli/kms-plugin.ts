@@ -4,6 +4,7 @@
  */
 import { generateKeyPairSync } from 'node:crypto'
 import type { Command } from 'commander'
+import { SESSION_MS } from '../../assembly/abi/limits.ts'
 import { type ErrorCode, RefusedError, UsageError } from '../errors.ts'
 import { KmsPlugin } from '../kms-plugin/plugin.ts'
 import { KeyProvider, type KeyVersion } from '../kms-plugin/provider.ts'
@@ -200,11 +201,11 @@ async function withProvider(options: Options, run: (provider: KeyProvider) => Pr
   }
 }
 
-/** `500ms`, `3s`, `10m`. @throws UsageError ERR_USAGE_TIME */
+/** `500ms`, `3s`, `10m`, a day at most: a session lasts no longer, and timers not much. @throws UsageError ERR_USAGE_TIME */
 export function milliseconds(option: string, text: string): number {
-  const [, number, unit] = /^(\d{1,6})(ms|s|m)$/.exec(text) ?? []
+  const [, number, unit] = /^(\d{1,8})(ms|s|m)$/.exec(text) ?? []
   const ms = Number(number) * (unit === 'm' ? 60_000 : unit === 's' ? 1000 : 1)
-  if (number === undefined || ms < 1)
-    throw new UsageError('ERR_USAGE_TIME', `${option} ${text}: a time such as 500ms, 3s or 10m`)
+  if (number === undefined || ms < 1 || ms > SESSION_MS)
+    throw new UsageError('ERR_USAGE_TIME', `${option} ${text}: a time such as 500ms, 3s or 10m, a day at most`)
   return ms
 }

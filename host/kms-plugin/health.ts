@@ -12,6 +12,8 @@ export type HealthOptions = {
   pollMs: number
   /** How old a self-test may be. */
   maxAgeMs: number
+  /** Whether the session that it was made over counts still: where it does not, nor does the self-test. */
+  counts(): boolean
   /** The key_id has changed, or is known for the first time. */
   changed?(key: KeyVersion, previous: KeyVersion | undefined): void
 }
@@ -48,7 +50,8 @@ export class KeyHealth {
 
   /** The key that the newest self-test was of, where it counts. */
   get good(): KeyVersion | undefined {
-    return this.#error === undefined && this.ageMs < this.#options.maxAgeMs ? this.#key : undefined
+    const { maxAgeMs, counts } = this.#options
+    return this.#error === undefined && this.ageMs < maxAgeMs && counts() ? this.#key : undefined
   }
 
   /** Why there is none; undefined where there is one, or none was made yet. */

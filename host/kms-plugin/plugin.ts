@@ -76,6 +76,7 @@ export class KmsPlugin {
       check: () => provider.status(),
       pollMs: options.pollMs,
       maxAgeMs: options.statusAgeMs,
+      counts: () => this.link.appraisalAgeMs < options.appraisalAgeMs,
       changed: (key, previous) => {
         if (previous !== undefined) this.#meter.keyChanged()
         log({
