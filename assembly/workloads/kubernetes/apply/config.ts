@@ -1,5 +1,6 @@
 // The body of an apply: what its manager wants, and nothing else. JSON alone, which kubectl, helm and client libraries send under the media type of
 // YAML; other YAML is refused.
+import { customProblem, normaliseApplied } from '../custom/object'
 import { parseBody, refuseText } from '../http/body'
 import { Call } from '../http/call'
 import { failBadRequest, failTooLarge } from '../http/failure'
@@ -67,6 +68,11 @@ function normaliseConfig(call: Call, sent: JsonNode, tree: JsonNode): Config | n
     // The real server says 500 to this, by accident
     if (unknownFields.length > 0) return refuse(UNTYPED + undeclared())
     dropUnsaid(tree, said, message)
+  }
+  const custom = call.resource.custom
+  if (custom) {
+    if (!normaliseApplied(tree, custom)) return refuse(UNTYPED + customProblem)
+    if (unknownFields.length > 0) return refuse(UNTYPED + undeclared())
   }
   if (!isSound(tree, shape)) return refuse(UNTYPED + 'duplicate entries for key ' + twice)
   const empty = difference(fieldsOf(said, shape), fieldsOf(tree, shape))

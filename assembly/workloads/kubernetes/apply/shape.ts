@@ -1,6 +1,7 @@
 // How the values of a kind merge and who can own them one by one: which maps and lists are one value with one owner (atomic), which lists are
 // sets or maps by keys. https://kubernetes.io/docs/reference/using-api/server-side-apply, "Merge strategy". From the schema of a built-in
-// kind; the schema of a custom resource declares its own (x-kubernetes-list-type, -list-map-keys, -map-type) by `declareShape`.
+// kind; the schema of a custom resource declares its own (x-kubernetes-list-type, -list-map-keys, -map-type; custom/merging.ts).
+import { shapeOfCustom } from '../custom/merging'
 import { JsonNode } from '../json/node'
 import { Resource } from '../resources/table'
 import {
@@ -72,12 +73,9 @@ const ATOMIC_LISTS: StaticArray<string> = ['imagePullSecrets', 'managedFields']
 
 const shapes: Map<string, Shape> = new Map()
 
-/** @param schema the name by which `Resource.schema` names it */
-export function declareShape(schema: string, shape: Shape): void {
-  shapes.set(schema, shape)
-}
-
 export function shapeOf(resource: Resource): Shape {
+  const custom = resource.custom
+  if (custom) return shapeOfCustom(custom)
   const known = shapes.has(resource.schema) ? shapes.get(resource.schema) : null
   if (known) return known
   const message = findMessage(resource.schema)

@@ -34,6 +34,15 @@ export let customProblem = ''
 
 /** The normal form of a custom object, in place: pruned and with defaults. Unknown fields are told by schema/normalise.ts. */
 export function normaliseCustom(root: JsonNode, custom: CustomVersion): bool {
+  return normalise(root, custom, true)
+}
+
+/** The same of what a manager applies: it says nothing of what has a default and is not there. */
+export function normaliseApplied(root: JsonNode, custom: CustomVersion): bool {
+  return normalise(root, custom, false)
+}
+
+function normalise(root: JsonNode, custom: CustomVersion, defaults: bool): bool {
   customProblem = ''
   const schema = custom.schema
   if (!normaliseMember(root, 'metadata', <Message>findMessage('ObjectMeta'))) {
@@ -44,7 +53,7 @@ export function normaliseCustom(root: JsonNode, custom: CustomVersion): bool {
   if (!schema) return true
   clearPath()
   beginSteps(MAX_STEPS)
-  prune(root, schema, true, true)
+  prune(root, schema, true, defaults)
   putIdentityFirst(root)
   if (!isSpent() && !arenaIsFull()) return true
   customProblem = 'the object is too large for its schema'
