@@ -36,11 +36,12 @@ function shapeOfSchema(schema: Schema, isRoot: bool): Shape {
     }
     return shape
   }
-  if (isRoot || schema.has(EMBEDDED)) shape.field('metadata', shapeOfMessage(<Message>findMessage('ObjectMeta')))
+  const isWhole = isRoot || schema.has(EMBEDDED)
+  if (isWhole) shape.field('metadata', shapeOfMessage(<Message>findMessage('ObjectMeta')))
   let property = schema.properties
   while (property) {
     const name = String.UTF8.decodeUnsafe(property.key, property.keyLength)
-    if (!shape.names.includes(name)) shape.field(name, shapeOfSchema(property, false))
+    if (!isWhole || name != 'metadata') shape.field(name, shapeOfSchema(property, false))
     property = property.next
   }
   const additional = schema.additional
