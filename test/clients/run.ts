@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { canarySuite } from './canary.ts'
 import { clientNodeSuite } from './client-node.ts'
 import { helmSuite } from './helm.ts'
 import { clientNode, helmBinary, KUBECTL_VERSIONS, kubectlBinary } from './install.ts'
@@ -18,7 +19,7 @@ import { Tally } from './tally.ts'
 /** All of it: a client that hangs fails the run and does not stop it. */
 const RUN_MS = 540_000
 
-const SUITES = [...KUBECTL_VERSIONS, 'helm', 'client-node', 'restart']
+const SUITES = [...KUBECTL_VERSIONS, 'canary', 'helm', 'client-node', 'restart']
 const { values } = parseArgs({ options: { only: { type: 'string' } } })
 const chosen = values.only === undefined ? SUITES : values.only.split(',')
 const unknown = chosen.filter((name) => !SUITES.includes(name))
@@ -49,6 +50,10 @@ try {
       ),
     ),
   )
+  if (chosen.includes('canary')) {
+    const kubectl = new Kubectl('canary', kubectlBinary('1.35'), server.kubeconfig, folder, tally)
+    await timed('canary', () => canarySuite(kubectl, server))
+  }
   if (chosen.includes('helm'))
     await timed('helm', () => helmSuite(helm, kubectlBinary('1.35'), server.kubeconfig, folder, tally))
   if (chosen.includes('client-node'))

@@ -15,6 +15,8 @@ export const MAX_MANAGER_BYTES = 128
 export const MAX_SUBRESOURCE_BYTES = 256
 /** Operations of a JSON patch: what the real server takes. */
 export const MAX_OPERATIONS = 10000
+/** References to owners that are followed. LIMIT: of what has more, dependents stay when their owners go. */
+export const MAX_DEPENDENTS = 262144
 export const MAX_WATCHERS = 4096
 /** Events that a watch can resume from, a power of two, and what they may take. */
 export const MAX_EVENTS = 16384
@@ -41,3 +43,6 @@ export const MAX_SHORT_NAMES = 64
 export const MAX_RULE_BYTES = 16777216
 /** Comparisons of texts that one role or binding may take to be checked against what its writer holds. */
 export const MAX_ESCALATION_STEPS = 4000000
+/** Of a ServiceAccount's token, as the real server bounds it. */
+export const MIN_TOKEN_SECONDS = 600
+export const MAX_TOKEN_SECONDS = 4294967296

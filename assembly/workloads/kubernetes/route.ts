@@ -3,6 +3,8 @@ import { STATUS_OK } from '../../abi/status'
 import { Request } from '../../sdk/request'
 import { mayDo, mayGetPath } from './auth/access'
 import { identify } from './auth/asker'
+import { answerReview } from './auth/reviews'
+import { createToken } from './auth/token-request'
 import { serveDiscovery } from './discovery/index'
 import { acceptedForm, FORM_NONE } from './http/accept'
 import { Call } from './http/call'
@@ -53,7 +55,7 @@ function verbOf(call: Call): string {
   const named = call.name.length > 0
   let verb = ''
   if (method.is('GET') || method.is('HEAD')) verb = named ? 'get' : queryBool(call.request, 'watch') ? 'watch' : 'list'
-  else if (method.is('POST')) verb = named ? '' : 'create'
+  else if (method.is('POST')) verb = named && !call.hasSubresource ? '' : 'create'
   else if (method.is('PUT')) verb = named ? 'update' : ''
   else if (method.is('PATCH')) verb = named ? 'patch' : ''
   else if (method.is('DELETE')) verb = named ? 'delete' : 'deletecollection'
@@ -82,6 +84,8 @@ function serve(call: Call, verb: string): i32 {
   }
   const include = query(call.request, 'includeObject')
   if (include) call.includeObject = include.is('Object') ? INCLUDE_OBJECT : include.is('None') ? INCLUDE_NONE : INCLUDE_METADATA
+  if (call.resource.isVirtual) return answerReview(call)
+  if (call.hasSubresource && verb == 'create') return createToken(call)
   if (call.resource == namespaces && verb != 'get' && verb != 'list' && verb != 'watch') namespaceChanged()
   const custom = call.resource.custom
   if (custom && custom.deprecation.length > 0) warn(custom.deprecation)

@@ -42,17 +42,8 @@ export function beginReads(): void {
 /** Why `normaliseCustom` refused. */
 export let customProblem = ''
 
-/** The normal form of a custom object, in place: pruned and with defaults. Unknown fields are told by schema/normalise.ts. */
-export function normaliseCustom(root: JsonNode, custom: CustomVersion): bool {
-  return normalise(root, custom, true)
-}
-
-/** The same of what a manager applies: it says nothing of what has a default and is not there. */
-export function normaliseApplied(root: JsonNode, custom: CustomVersion): bool {
-  return normalise(root, custom, false)
-}
-
-function normalise(root: JsonNode, custom: CustomVersion, defaults: bool): bool {
+/** The normal form of a custom object, in place: pruned, and with defaults unless it is only what somebody applies. Unknown fields are told by schema/normalise.ts. */
+export function normaliseCustom(root: JsonNode, custom: CustomVersion, defaults: bool = true): bool {
   customProblem = ''
   const schema = custom.schema
   if (!normaliseMember(root, 'metadata', <Message>findMessage('ObjectMeta'))) {

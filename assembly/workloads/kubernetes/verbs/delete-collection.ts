@@ -24,6 +24,7 @@ class Job {
   after: Uint8Array = new Uint8Array(0)
   items: TextWriter = new TextWriter()
   resets: i32 = resets
+  policy: string = ''
   constructor(public request: u32, public resource: Resource, public prefix: Uint8Array, public selectors: Selectors) {}
 }
 
@@ -35,6 +36,7 @@ export function deleteCollection(call: Call): i32 {
   if (!options || !readSelectors(call, selectors)) return sendFailure(call.id)
   const prefix = collectionPrefix(call.resource, call.namespace)
   const sweep = new Sweep()
+  sweep.policy = options.policy
   sweep.run(call.resource, prefix, new Span(0, 0), selectors, call.dryRun)
   if (sweep.failed) return mustRetry ? STATUS_AGAIN : -1
   if (!sweep.more) {
@@ -54,6 +56,7 @@ export function deleteCollection(call: Call): i32 {
   writeItems(job.items, call.resource, sweep)
   if (call.dryRun) return answer(call.id, call.resource, job.items)
   job.after = copyOf(sweep.last)
+  job.policy = options.policy
   jobs.push(job)
   return STATUS_OK
 }
@@ -72,6 +75,7 @@ export function continueJobs(): i32 {
     job.after = new Uint8Array(0)
   }
   const sweep = new Sweep()
+  sweep.policy = job.policy
   sweep.run(job.resource, Span.of(job.prefix), Span.of(job.after), job.selectors, false)
   if (sweep.failed) return -1
   writeItems(job.items, job.resource, sweep)
