@@ -371,7 +371,10 @@ t.test('begins with ten thousand objects, and pages them', async (t) => {
   const at = new KubernetesShell()
   at.shell.records = before.shell.records
   at.shell.version = before.shell.version
-  const [key, record] = [...before.shell.records].find(([key]) => key.endsWith('c00000')) as [string, { value: Buffer }]
+  const [key, record] = [...before.shell.records].find(([key]) => key.endsWith('c00000')) as [
+    string,
+    { value: Uint8Array },
+  ]
   const text = Buffer.from(record.value).toString('latin1')
   const names = Array.from({ length: 10_000 }, (_, i) => `c${String(i).padStart(5, '0')}`)
   for (const name of names) {
