@@ -7,6 +7,8 @@ const COLLECT_EVERY: u32 = 64
 let buffer: usize = 0
 let capacity: usize = 0
 let calls: u32 = 0
+/** Of memory, when it was last collected: where it has grown since, a call has left more than is common. */
+let pages: i32 = 0
 
 export function wasmclave_abi(): i32 {
   return WORKLOAD_ABI
@@ -27,7 +29,9 @@ export function allocate(length: i32): usize {
  * Here nothing of an earlier call is needed any more but what global variables hold, and none of this one is made.
  */
 export function collect(): void {
-  if (++calls % COLLECT_EVERY == 0) __collect()
+  if (++calls % COLLECT_EVERY != 0 && memory.size() <= pages) return
+  __collect()
+  pages = memory.size()
 }
 
 /** This call leaves more than others do: what it made is collected before the next. */

@@ -115,3 +115,38 @@ t.test('answers questions about what is long', async (t) => {
   t.equal(ask({ resourceAttributes: about }), 201)
   t.equal(ask({ nonResourceAttributes: { path: long('/'), verb: 'get' } }), 201)
 })
+
+t.test('survives them in whatever changes an object', async (t) => {
+  const ways: [method: string, type: string, query: string][] = [
+    ['PUT', 'application/json', ''],
+    ['PATCH', 'application/merge-patch+json', ''],
+    ['PATCH', 'application/strategic-merge-patch+json', ''],
+    ['PATCH', 'application/apply-patch+yaml', 'fieldManager=m&force=true'],
+    ['PATCH', 'application/apply-patch+yaml', 'fieldManager=n'],
+  ]
+  const kinds: Record<string, string> = { [CONFIG_MAPS]: 'ConfigMap v1', [ROLES]: 'Role rbac.authorization.k8s.io/v1' }
+  let tried = 0
+  for (const [what, path, body] of ROWS) {
+    const [collection = ''] = path.split('?')
+    const [kind, apiVersion] = kinds[collection]?.split(' ') ?? []
+    if (kind === undefined || typeof body === 'string') continue
+    at.ask('POST', collection, { ...rule({}), metadata: { name: 'x' } })
+    for (const [method, type, query] of ways) {
+      const whole = type.includes('apply') ? { kind, apiVersion, ...(body as object) } : body
+      const { status } = at.ask(method, `${collection}/x?${query}`, whole, { ...EVE, type })
+      if (status < 200 || status >= 500) t.fail(`${what}, ${method} ${type}: ${status}`)
+      tried++
+    }
+  }
+  t.ok(tried > 80, `${tried} were tried`)
+  const texts = [long('/'), `/metadata/${long('x')}`, `/data/${long('~')}`]
+  for (const op of ['add', 'remove', 'replace', 'test', 'move', 'copy', long('o')])
+    for (const path of texts) {
+      const { status } = at.ask('PATCH', `${CONFIG_MAPS}/x`, [{ op, path, from: path, value: 1 }], {
+        ...EVE,
+        type: 'application/json-patch+json',
+      })
+      t.ok(status >= 200 && status < 500, `${op.slice(0, 8)}: ${status}`)
+    }
+  t.equal(at.ask('GET', `${CONFIG_MAPS}/x`, undefined, EVE).status, 200, 'the enclave is there')
+})

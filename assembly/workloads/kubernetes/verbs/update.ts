@@ -8,7 +8,7 @@ import { mayGrant } from '../auth/escalation'
 import { readObject } from '../http/body'
 import { Call } from '../http/call'
 import { failBadRequest, fail, failModified, failNotFound } from '../http/failure'
-import { failInvalid, hasIssues, invalidNumber } from '../http/issues'
+import { failInvalid, hasIssues, invalidNumber, shortened } from '../http/issues'
 import { objectOf, sendObject } from '../http/render'
 import { readResourceVersion } from '../http/resource-version'
 import { sendFailure } from '../http/response'
@@ -42,7 +42,7 @@ export function namesMatch(call: Call, metadata: JsonNode): bool {
     return false
   }
   if (name != call.name.text()) {
-    failBadRequest('the name of the object (' + name + ') does not match the name on the URL (' + call.name.text() + ')')
+    failBadRequest('the name of the object (' + shortened(name) + ') does not match the name on the URL (' + call.name.text() + ')')
     return false
   }
   const namespace = memberText(metadata, 'namespace')
