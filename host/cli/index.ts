@@ -4,6 +4,7 @@ import { addAdminVerbs } from './admin.ts'
 import { addProposalVerbs } from './admin-proposals.ts'
 import { attest } from './attest.ts'
 import { audit } from './audit.ts'
+import { auditKubernetes } from './audit-kubernetes.ts'
 import { backup, restore } from './backup.ts'
 import { badDocuments } from './bad-documents.ts'
 import { bench } from './bench.ts'
@@ -219,11 +220,19 @@ program
   .option('--auditor', "ask as the development host's auditor")
   .option('--follow', 'go on, with what comes')
   .option('--json', 'one JSON object a line')
+  .option('--kubernetes', 'instead: what was asked of the Kubernetes API inside, as the enclave wrote it down')
+  .option('--output <file>', 'with --kubernetes: a copy, made or gone on with')
+  .option('--since <event>', 'with --kubernetes: show what came behind this event')
+  .option('--offline', 'with --kubernetes: verify the copy alone')
   .addHelpText(
     'after',
-    examples('wasmclave audit --enclave-name keyvalue', 'wasmclave audit --enclave-name keyvalue --follow --json'),
+    examples(
+      'wasmclave audit --enclave-name keyvalue',
+      'wasmclave audit --enclave-name keyvalue --follow --json',
+      'wasmclave audit --kubernetes --output kubernetes.audit',
+    ),
   )
-  .action(audit)
+  .action((options) => (options.kubernetes ? auditKubernetes(options) : audit(options)))
 
 program
   .command('console')

@@ -184,7 +184,10 @@ function contradicts(point: AuditPoint, hash: string): RefusedError {
   )
 }
 
-async function readPage(enclave: Pick<Enclave, 'fetch'>, after: number): Promise<{ head: Head; batches: ParsedBatch[] }> {
+async function readPage(
+  enclave: Pick<Enclave, 'fetch'>,
+  after: number,
+): Promise<{ head: Head; batches: ParsedBatch[] }> {
   const response = await enclave.fetch(`${PATH}?after=${after}`)
   const bytes = new Uint8Array(await response.arrayBuffer())
   if (response.status !== 200)

@@ -26,3 +26,10 @@ export async function auditedSince(at: KubernetesShell, events: number): Promise
   const read = await readAudit(at)
   return read.events.slice(events - read.dropped.events)
 }
+
+/** Another shell on what the store of this one holds now: what an enclave finds that starts after a crash. */
+export function restarted(at: KubernetesShell, fresh: KubernetesShell): KubernetesShell {
+  fresh.shell.records = new Map(at.shell.records)
+  fresh.shell.version = at.shell.version
+  return fresh
+}
