@@ -5,6 +5,7 @@ export const DEFAULT = '/api/v1/namespaces/default'
 export const JSON_PATCH = 'application/json-patch+json'
 export const MERGE_PATCH = 'application/merge-patch+json'
 export const STRATEGIC_PATCH = 'application/strategic-merge-patch+json'
+export const APPLY_PATCH = 'application/apply-patch+yaml'
 export const TABLE = 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json'
 
 /** As JSON came; tests look at what they asked for. */
@@ -85,4 +86,16 @@ export function shortEvents(response: ShellResponse): string[] {
 
 export function configMap(name: string, data: Record<string, string> = {}, metadata: object = {}): object {
   return { metadata: { name, ...metadata }, data }
+}
+
+/** Who owns what, `manager operation` and the subresource where it is one, to the set of fields. */
+export function owners(object: Answered): Record<string, object> {
+  type Entry = { manager: string; operation: string; subresource?: string; fieldsV1: object }
+  const entries: Entry[] = object.metadata.managedFields ?? []
+  return Object.fromEntries(
+    entries.map(({ manager, operation, subresource, fieldsV1 }) => [
+      `${manager} ${operation}${subresource === undefined ? '' : ` ${subresource}`}`,
+      fieldsV1,
+    ]),
+  )
 }

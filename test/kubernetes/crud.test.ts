@@ -23,7 +23,7 @@ t.test('creates what was asked for, with an identity of its own', async (t) => {
   t.equal(created.metadata.creationTimestamp, new Date(Number(at.shell.timeMs)).toISOString().replace('.000', ''))
   t.match(created.metadata.resourceVersion, /^[1-9][0-9]*$/)
   const { uid, resourceVersion, creationTimestamp } = created.metadata
-  const text = `{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"a","namespace":"default","uid":"${uid}","resourceVersion":"${resourceVersion}","creationTimestamp":"${creationTimestamp}"},"data":{"a":"1","b":"2"}}`
+  const text = `{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"a","namespace":"default","uid":"${uid}","resourceVersion":"${resourceVersion}","creationTimestamp":"${creationTimestamp}","managedFields":[{"manager":"unknown","operation":"Update","apiVersion":"v1","time":"${creationTimestamp}","fieldsType":"FieldsV1","fieldsV1":{"f:data":{".":{},"f:a":{},"f:b":{}}}}]},"data":{"a":"1","b":"2"}}`
   t.equal(at.ask('GET', `${CONFIG_MAPS}/a`).text, text, 'in the order of the Go type, maps sorted')
   t.not(at.create('configmaps', configMap('b')).metadata.uid, uid)
 })

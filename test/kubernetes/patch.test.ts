@@ -110,14 +110,14 @@ t.test('keeps to its limit of operations, and to its work', async (t) => {
   ]
   t.equal(at.patch(PATH, JSON_PATCH, doubling).status, 422)
   const keys = (n: number) => Object.fromEntries(Array.from({ length: n }, (_, i) => [`k${i}`, 'v']))
-  at.demand(200, 'PUT', PATH, configMap('a', keys(60_000)))
+  at.demand(200, 'PUT', PATH, configMap('a', keys(40_000)))
   t.equal(at.patch(PATH, MERGE_PATCH, { data: keys(200_000) }).status, 413)
   t.equal(at.patch(PATH, STRATEGIC_PATCH, { data: keys(200_000) }).status, 400)
   t.equal(
     at.patch(
       PATH,
       JSON_PATCH,
-      Array.from({ length: 9000 }, (_, i) => ({ op: 'remove', path: `/data/k${59_999 - i}` })),
+      Array.from({ length: 9000 }, (_, i) => ({ op: 'remove', path: `/data/k${39_999 - i}` })),
     ).status,
     422,
   )
@@ -228,7 +228,7 @@ t.test('writes a patch under the version it names, or any', async (t) => {
 
 t.test('rejects patches of other kinds', async (t) => {
   const at = withMap({ a: '1' })
-  for (const type of ['application/apply-patch+yaml', 'application/json', 'text/plain', 'application/yaml'])
+  for (const type of ['application/apply-patch+cbor', 'application/json', 'text/plain', 'application/yaml'])
     t.match(at.patch(PATH, type, {}).json, { code: 415, reason: 'UnsupportedMediaType' }, type)
   t.equal(at.patch(PATH, `${MERGE_PATCH}; charset=utf-8`, {}).status, 200)
   t.equal(at.ask('PATCH', `${PATH}?force=true`, {}, { type: MERGE_PATCH }).status, 422)

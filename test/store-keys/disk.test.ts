@@ -6,13 +6,15 @@ import t, { type Test } from 'tap'
 import { REFUSED_UNAVAILABLE, REGISTER_DONE, STORE_FOLLOW, STORE_TAKE } from '../../assembly/abi/store.ts'
 import type { FatalError } from '../../host/errors.ts'
 import { type Disk, disk } from '../../host/kms/store-keys/disk.ts'
+import { SLOT_BYTES, SLOTS } from '../../host/kms/store-keys/slots.ts'
 import { head, KernelPeer, NO_HEAD, type Released, refusal, Side } from './kit.ts'
 
 t.setTimeout(170_000)
 
+/** Of a file that is new. */
 const STEPS = ['write', 'rename', 'settle'] as const
 const KINDS = ['fails', 'fails but persisted', 'torn'] as const
-type Fault = { step: (typeof STEPS)[number]; kind: (typeof KINDS)[number]; code: string }
+type Fault = { step: (typeof STEPS)[number] | 'writeAt'; kind: (typeof KINDS)[number]; code: string }
 
 /** A disk that does one thing wrong, once, after it was armed. */
 function faulty(): { disk: Disk; arm: (fault: Fault | undefined) => void; fired: () => boolean } {
@@ -37,6 +39,13 @@ function faulty(): { disk: Disk; arm: (fault: Fault | undefined) => void; fired:
         ),
       rename: (from, to) => failing('rename', () => disk.rename(from, to)),
       settle: (path) => failing('settle', () => disk.settle(path)),
+      writeAt: (path, bytes, at) =>
+        failing(
+          'writeAt',
+          () => disk.writeAt(path, bytes, at),
+          // Within what is sealed
+          () => disk.writeAt(path, bytes.subarray(0, 100), at),
+        ),
     },
     arm: (next) => {
       fault = next
@@ -98,41 +107,63 @@ const OPERATIONS: Operation[] = [
 ]
 
 for (const { name, generations, send } of OPERATIONS)
-  for (const step of STEPS)
-    for (const kind of KINDS) {
-      if (kind === 'torn' && step !== 'write') continue
-      t.test(
-        `${name} survives a ${step} that ${kind === 'torn' ? 'is torn' : kind}, and nobody is answered`,
-        async (t) => {
-          const fixture = await start(t)
-          fixture.broken.arm({ step, kind, code: 'EIO' })
-          t.match(refusal(await send(fixture)), { code: REFUSED_UNAVAILABLE, reason: /ERR_KMS_DISK/ })
-          t.ok(fixture.broken.fired())
-          t.match(fixture.fatal, [{ code: 'ERR_KMS_DISK' }])
-          t.match(refusal(await fixture.keys.handle(fixture.peer.read())), { code: REFUSED_UNAVAILABLE }, 'nor later')
-          await checkStore(t, fixture.side, fixture.released, generations)
-        },
-      )
-    }
+  for (const kind of KINDS)
+    t.test(`${name} survives a write that ${kind === 'torn' ? 'is torn' : kind}, and nobody is answered`, async (t) => {
+      const fixture = await start(t)
+      fixture.broken.arm({ step: 'writeAt', kind, code: 'EIO' })
+      t.match(refusal(await send(fixture)), { code: REFUSED_UNAVAILABLE, reason: /ERR_KMS_DISK/ })
+      t.ok(fixture.broken.fired())
+      t.match(fixture.fatal, [{ code: 'ERR_KMS_DISK' }])
+      t.match(refusal(await fixture.keys.handle(fixture.peer.read())), { code: REFUSED_UNAVAILABLE }, 'nor later')
+      await checkStore(t, fixture.side, fixture.released, generations)
+    })
 
-t.test('a full disk refuses writes, serves reads, and recovers when there is room', async (t) => {
+for (const step of STEPS)
+  for (const kind of KINDS) {
+    if (kind === 'torn' && step !== 'write') continue
+    t.test(`a new store survives a ${step} that ${kind === 'torn' ? 'is torn' : kind}`, async (t) => {
+      const { side, keys, released, broken, fatal } = await start(t)
+      const other = () => KernelPeer.boot(side, { grant: { enclaveName: 'other' } })
+      broken.arm({ step, kind, code: 'EIO' })
+      t.match(refusal(await keys.handle((await other()).k1)), { code: REFUSED_UNAVAILABLE, reason: /ERR_KMS_DISK/ })
+      t.match(fatal, [{ code: 'ERR_KMS_DISK' }])
+      await checkStore(t, side, released, [1])
+      side.pass()
+      t.equal((await (await other()).release(await side.open())).dek.length, 32, 'and is made')
+    })
+  }
+
+t.test('a full disk refuses a new store, serves others, and recovers when there is room', async (t) => {
   const { side, keys, peer, released, broken, fatal } = await start(t)
   for (const code of ['ENOSPC', 'EDQUOT', 'EMFILE'])
     for (const kind of KINDS) {
       broken.arm({ step: 'write', kind, code })
-      t.match(refusal(await keys.handle(peer.advance(1, head(1), head(2)))), {
-        code: REFUSED_UNAVAILABLE,
-        reason: /ERR_KMS_DISK_FULL/,
-      })
+      const other = await KernelPeer.boot(side, { grant: { enclaveName: 'other' } })
+      t.match(refusal(await keys.handle(other.k1)), { code: REFUSED_UNAVAILABLE, reason: /ERR_KMS_DISK_FULL/ })
       t.ok(broken.fired(), `${code}, ${kind}`)
       t.match(peer.answered(await keys.handle(peer.read())), { generation: 1n })
     }
+  for (const code of ['EMFILE', 'ENFILE']) {
+    broken.arm({ step: 'writeAt', kind: 'fails', code })
+    const refused = refusal(await keys.handle(peer.advance(1, head(1), head(2))))
+    t.match(refused, { code: REFUSED_UNAVAILABLE, reason: /ERR_KMS_DISK_FULL/ })
+    t.match(peer.answered(await keys.handle(peer.read())), { generation: 1n })
+  }
   t.same(fatal, [])
   t.match(peer.answered(await keys.handle(peer.advance(1, head(1), head(2)))), {
     status: REGISTER_DONE,
     generation: 2n,
   })
   await checkStore(t, side, released, [2])
+})
+
+t.test('a disk that is full where a record is written over stops the KMS: what stands is not known', async (t) => {
+  const { side, keys, peer, released, broken, fatal } = await start(t)
+  broken.arm({ step: 'writeAt', kind: 'torn', code: 'ENOSPC' })
+  const refused = refusal(await keys.handle(peer.advance(1, head(1), head(2))))
+  t.match(refused, { code: REFUSED_UNAVAILABLE, reason: /ERR_KMS_DISK/ })
+  t.match(fatal, [{ code: 'ERR_KMS_DISK' }])
+  await checkStore(t, side, released, [1])
 })
 
 t.test('a first start survives each step of the identity’s write', async (t) => {
@@ -148,27 +179,87 @@ t.test('a first start survives each step of the identity’s write', async (t) =
     }
 })
 
-t.test('detects every changed byte of every file, and names the file', async (t) => {
+t.test('detects every changed byte of the identity, and names the file', async (t) => {
   const { side } = await start(t)
-  const folder = join(side.folder, 'store-keys')
-  for (const name of readdirSync(folder)) {
-    const path = join(folder, name)
-    t.equal(statSync(path).mode & 0o777, 0o600, name)
-    const whole = readFileSync(path)
-    for (let at = 0; at < whole.length; at++) {
-      const changed = Buffer.from(whole)
-      changed[at] = (changed[at] as number) ^ (1 << (at % 8))
-      writeFileSync(path, changed)
-      if (!(await refusesToRead(side, name))) t.fail(`${name}: byte ${at}`)
-    }
-    for (const content of [Buffer.alloc(0), whole.subarray(0, -1), Buffer.concat([whole, Buffer.of(0)])]) {
-      writeFileSync(path, content)
-      t.ok(await refusesToRead(side, name), `${name}: ${content.length} bytes`)
-    }
-    writeFileSync(path, whole)
+  const name = 'identity.key'
+  const path = join(side.folder, 'store-keys', name)
+  t.equal(statSync(path).mode & 0o777, 0o600)
+  const whole = readFileSync(path)
+  for (let at = 0; at < whole.length; at++) {
+    writeFileSync(path, flipped(whole, at))
+    if (!(await refusesToRead(side, name))) t.fail(`byte ${at}`)
   }
+  for (const content of [Buffer.alloc(0), whole.subarray(0, -1), Buffer.concat([whole, Buffer.of(0)])]) {
+    writeFileSync(path, content)
+    t.ok(await refusesToRead(side, name), `${content.length} bytes`)
+  }
+  writeFileSync(path, whole)
   t.equal((await (await side.open()).describe()).length, 1)
 })
+
+t.test(
+  'takes a store’s record whole or not at all: with a changed byte the one before it stands, or none',
+  async (t) => {
+    const { side, keys, peer } = await start(t)
+    peer.answered(await keys.handle(peer.advance(1, head(1), head(2))))
+    const folder = join(side.folder, 'store-keys')
+    const name = readdirSync(folder).find((each) => each.endsWith('.store')) as string
+    const path = join(folder, name)
+    t.equal(statSync(path).mode & 0o777, 0o600)
+    const whole = readFileSync(path)
+    t.equal(whole.length, SLOTS * SLOT_BYTES)
+    const generation = async () => (await (await side.open()).describe())[0]?.generation
+    t.equal(await generation(), 2)
+    const seen = new Set<number | undefined>()
+    // Every byte that says something, and some of the zeros behind
+    for (let slot = 0; slot < SLOTS; slot++)
+      for (let at = 0; at < SLOT_BYTES; at += at < 400 ? 1 : 97) {
+        writeFileSync(path, flipped(whole, slot * SLOT_BYTES + at))
+        seen.add(await generation())
+      }
+    t.same([...seen].sort(), [1, 2], 'as it was before the last change, or after it')
+    const both = flipped(flipped(whole, 20), SLOT_BYTES + 20)
+    const [first, second] = [whole.subarray(0, SLOT_BYTES), whole.subarray(SLOT_BYTES)]
+    const turned = Buffer.concat([second, first])
+    for (const content of [
+      both,
+      turned,
+      Buffer.alloc(0),
+      first,
+      whole.subarray(0, -1),
+      Buffer.concat([whole, first]),
+    ]) {
+      writeFileSync(path, content)
+      t.ok(await refusesToRead(side, name), `${content.length} bytes`)
+    }
+    writeFileSync(path, whole)
+    t.equal(await generation(), 2)
+  },
+)
+
+t.test('refuses slots of two times in one file', async (t) => {
+  const { side, keys, peer } = await start(t)
+  const folder = join(side.folder, 'store-keys')
+  const name = readdirSync(folder).find((each) => each.endsWith('.store')) as string
+  const path = join(folder, name)
+  const old = readFileSync(path)
+  for (let i = 1; i < 4; i++) peer.answered(await keys.handle(peer.advance(i, head(i), head(i + 1))))
+  const whole = readFileSync(path)
+  for (let slot = 0; slot < SLOTS; slot++) {
+    const mixed = Buffer.from(whole)
+    old.copy(mixed, slot * SLOT_BYTES, slot * SLOT_BYTES, (slot + 1) * SLOT_BYTES)
+    writeFileSync(path, mixed)
+    t.ok(await refusesToRead(side, name), `slot ${slot}`)
+  }
+  writeFileSync(path, whole)
+  t.equal((await (await side.open()).describe())[0]?.generation, 4)
+})
+
+function flipped(bytes: Buffer, at: number): Buffer {
+  const changed = Buffer.from(bytes)
+  changed[at] = (changed[at] as number) ^ (1 << (at % 8))
+  return changed
+}
 
 async function refusesToRead(side: Side, name: string): Promise<boolean> {
   try {

@@ -24,6 +24,7 @@ const dying: Disk = {
   write: (path, bytes) => step(() => disk.write(path, bytes)),
   rename: (from, to) => step(() => disk.rename(from, to)),
   settle: (path) => step(() => disk.settle(path)),
+  writeAt: (path, bytes, at) => step(() => disk.writeAt(path, bytes, at)),
 }
 const keys = await StoreKeys.open(settings.folder, {
   rootKey: Buffer.from(settings.rootKey, 'hex'),

@@ -16,17 +16,19 @@ const LABEL = 'wasmclave/store-keys\0'
 /** Each write has a key of its own, by its salt: its nonce needs no counter that could be rolled back. */
 const NONCE = Buffer.alloc(12)
 
-/** The three steps of a write; tests let them fail. */
+/** The steps of a write; tests let them fail. */
 export type Disk = {
   /** Makes the file anew with mode 0600; durable when it returns. */
   write(path: string, bytes: Uint8Array): Promise<void>
   rename(from: string, to: string): Promise<void>
   /** Makes the file's name durable. */
   settle(path: string): Promise<void>
+  /** Writes over what the file has there; durable when it returns. */
+  writeAt(path: string, bytes: Uint8Array, at: number): Promise<void>
 }
 
 // Node's permission model, under which the KMS runs, has no fsync: O_SYNC does the same with each write.
-const { O_CREAT, O_RDWR, O_SYNC, O_TRUNC, O_WRONLY } = constants
+const { O_CREAT, O_DSYNC, O_RDWR, O_SYNC, O_TRUNC, O_WRONLY } = constants
 
 export const disk: Disk = {
   async write(path, bytes) {
@@ -49,21 +51,32 @@ export const disk: Disk = {
       await file.close()
     }
   },
+  // The bytes alone: the file's length and place stay.
+  async writeAt(path, bytes, at) {
+    const file = await open(path, O_WRONLY | O_DSYNC)
+    try {
+      for (let done = 0; done < bytes.length; ) {
+        const { bytesWritten } = await file.write(bytes, done, bytes.length - done, at + done)
+        done += bytesWritten
+      }
+    } finally {
+      await file.close()
+    }
+  },
 }
 
 /** Suffix of a file that is being written. */
 export const FRESH = '.new'
 /** Room is short: nothing has happened, and it may pass. */
-const PASSING = ['ENOSPC', 'EDQUOT', 'EFBIG', 'EMFILE', 'ENFILE']
+const NOT_BEGUN = ['EMFILE', 'ENFILE']
+const PASSING = [...NOT_BEGUN, 'ENOSPC', 'EDQUOT', 'EFBIG']
 
 /** @throws UnavailableError ERR_KMS_DISK_FULL: the old file stands; FatalError ERR_KMS_DISK: which one stands is not known */
 export async function replaceFile(on: Disk, path: string, bytes: Uint8Array): Promise<void> {
   try {
     await on.write(path + FRESH, bytes)
   } catch (error) {
-    if (PASSING.includes((error as NodeJS.ErrnoException).code ?? ''))
-      throw new UnavailableError('ERR_KMS_DISK_FULL', `cannot write ${path}: ${(error as Error).message}`)
-    throw unknown(path, error)
+    throw failed(path, error, PASSING)
   }
   // CRASH: the new file is whole or torn beside the old one: the old one wins, and the next start removes it.
   try {
@@ -73,6 +86,18 @@ export async function replaceFile(on: Disk, path: string, bytes: Uint8Array): Pr
     // CRASH: the new file stays.
   } catch (error) {
     throw unknown(path, error)
+  }
+}
+
+/**
+ * Over bytes that nobody needs any more. @throws UnavailableError ERR_KMS_DISK_FULL: it was not begun; FatalError ERR_KMS_DISK: which bytes
+ * stand is not known. A full disk is one of these: where writing in place needs room, some of it may have been written.
+ */
+export async function overwrite(on: Disk, path: string, bytes: Uint8Array, at: number): Promise<void> {
+  try {
+    await on.writeAt(path, bytes, at)
+  } catch (error) {
+    throw failed(path, error, NOT_BEGUN)
   }
 }
 
@@ -119,6 +144,11 @@ function notOpened(path: string, cause: unknown): FatalError {
 // The name is part of the key: one store's file is none of another's.
 function fileKey(rootKey: Uint8Array, salt: Uint8Array, path: string): Uint8Array {
   return new Uint8Array(hkdfSync('sha256', rootKey, salt, `${LABEL}${basename(path)}`, 32))
+}
+
+function failed(path: string, error: unknown, passing: string[]): FatalError | UnavailableError {
+  if (!passing.includes((error as NodeJS.ErrnoException).code ?? '')) return unknown(path, error)
+  return new UnavailableError('ERR_KMS_DISK_FULL', `cannot write ${path}: ${(error as Error).message}`)
 }
 
 function unknown(path: string, error: unknown): FatalError {

@@ -26,6 +26,7 @@ import { decodeRecord, encodeRecord, type StoreRecord } from './record.ts'
 import { encodeRefusal, refusingAs, StoreRefusal } from './refusal.ts'
 import { applyRegister, authenticate } from './register.ts'
 import { type ReleasePolicy, type VerifiedRelease, verifyRelease } from './release.ts'
+import { createSlots, readSlots, writeSlot } from './slots.ts'
 
 const RELEASE_LABEL = Buffer.from('wasmclave/release\0', 'latin1')
 const REGISTER_LABEL = Buffer.from('wasmclave/register\0', 'latin1')
@@ -66,6 +67,8 @@ export class StoreKeys {
   readonly #policy: ReleasePolicy
   readonly #known: Set<string>
   readonly #records = new Map<string, StoreRecord>()
+  /** Of the record that is on disk. */
+  readonly #sequences = new Map<string, bigint>()
   /** The last piece of work on each store: the next one waits for it. */
   readonly #queues = new Map<string, Promise<unknown>>()
   #releasing = 0
@@ -230,17 +233,23 @@ export class StoreKeys {
   async #load(storeId: string): Promise<StoreRecord | undefined> {
     const held = this.#records.get(storeId)
     if (held !== undefined || !this.#known.has(storeId)) return held
-    const record = decodeRecord(await openFile(this.#options.rootKey, this.#path(storeId)))
+    const { sequence, plaintext } = await readSlots(this.#options.rootKey, this.#path(storeId))
+    const record = decodeRecord(plaintext)
     this.#records.set(storeId, record)
+    this.#sequences.set(storeId, sequence)
     return record
   }
 
   // On disk first; memory follows. Where the disk's state is not known, nothing is said any more.
   async #save(record: StoreRecord): Promise<void> {
     const path = this.#path(record.storeId)
+    const { rootKey } = this.#options
+    const before = this.#sequences.get(record.storeId)
+    const sequence = before === undefined ? 0n : before + 1n
     const plaintext = encodeRecord(record)
     try {
-      await replaceFile(this.#disk, path, sealFile(this.#options.rootKey, path, plaintext))
+      if (before === undefined) await createSlots(this.#disk, rootKey, path, plaintext)
+      else await writeSlot(this.#disk, rootKey, path, sequence, plaintext)
     } catch (error) {
       if (error instanceof FatalError && !this.#broken) {
         this.#broken = true
@@ -252,6 +261,7 @@ export class StoreKeys {
     }
     this.#known.add(record.storeId)
     this.#records.set(record.storeId, record)
+    this.#sequences.set(record.storeId, sequence)
   }
 
   #path(storeId: string): string {

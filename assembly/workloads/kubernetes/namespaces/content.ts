@@ -1,8 +1,9 @@
 // What every namespace begins with: a ServiceAccount and a ConfigMap that the tools of Kubernetes wait for. A control plane's controllers
 // would make them; here they are written with the namespace, in one transaction.
 import { Span } from '../../../sdk/span'
+import { trackAs } from '../apply/track'
 import { JsonNode, newNode, newText, TYPE_OBJECT } from '../json/node'
-import { fillMetadata } from '../object/metadata'
+import { fillMetadata, putManagedFields } from '../object/metadata'
 import { prepareCreate } from '../object/rules'
 import { configMapResource, namespaces, Resource, serviceAccounts } from '../resources/table'
 import { spanOf } from '../http/response'
@@ -43,6 +44,7 @@ function add(resource: Resource, namespace: Span, name: string, data: JsonNode |
   if (data) root.set('data', data)
   fillMetadata(metadata, resource, namespace)
   prepareCreate(root, resource)
+  putManagedFields(metadata, trackAs('wasmclave', root, resource))
   const written = writeRecord(resource, namespace, named, preview(root))
   if (!written) return false
   changed(ADDED, resource, namespace, named, written, null)

@@ -1,7 +1,7 @@
 // Rules of metadata that hold for every kind: ValidateObjectMeta and ValidateObjectMetaUpdate of k8s.io/apimachinery/pkg/api/validation.
 import { forbidden, invalid, invalidNumber, issuesAreFull, quoted, required, tooLong } from '../http/issues'
 import { JsonNode } from '../json/node'
-import { MAX_ANNOTATION_BYTES, MAX_ITEMS } from '../limits'
+import { MAX_ANNOTATION_BYTES, MAX_ITEMS, MAX_MANAGER_BYTES, MAX_SUBRESOURCE_BYTES } from '../limits'
 import { namespaces, Resource } from '../resources/table'
 import { Span } from '../../../sdk/span'
 import { memberSpan, memberText } from './metadata'
@@ -88,6 +88,20 @@ function checkOwners(owners: JsonNode | null): void {
     const path = 'metadata.ownerReferences[' + index.toString() + '].'
     for (let i = 0; i < OWNER_FIELDS.length; i++)
       if (memberText(each, OWNER_FIELDS[i]).length == 0) invalid(path + OWNER_FIELDS[i], '', 'must not be empty')
+    index++
+    each = each.next
+  }
+}
+
+/** Who owns what, as a user says it: ValidateManagedFields of k8s.io/apimachinery. What is no entry is not heeded (apply/track.ts). */
+export function checkManagedFields(list: JsonNode | null): void {
+  if (list && list.count > MAX_ITEMS) return invalidNumber('metadata.managedFields', list.count.toString(), 'must have at most ' + MAX_ITEMS.toString() + ' items')
+  let index = 0
+  let each = list ? list.first : null
+  while (each && !issuesAreFull()) {
+    const path = 'metadata.managedFields[' + index.toString() + '].'
+    if (memberSpan(each, 'manager').length > <usize>MAX_MANAGER_BYTES) tooLong(path + 'manager', MAX_MANAGER_BYTES)
+    if (memberSpan(each, 'subresource').length > <usize>MAX_SUBRESOURCE_BYTES) tooLong(path + 'subresource', MAX_SUBRESOURCE_BYTES)
     index++
     each = each.next
   }

@@ -44,11 +44,22 @@ export function zeroNode(): JsonNode {
   return newNumber('0')
 }
 
-/** What a user may not set, or what is not kept: managedFields are of server-side apply, which is not served. */
+/** What a user may not set, or what is not kept. */
 export function dropSystemFields(metadata: JsonNode): void {
   metadata.remove('selfLink')
   metadata.remove('generation')
-  metadata.remove('managedFields')
+}
+
+/** Takes metadata.managedFields out: what is compared and checked does not have it. @returns it, or null */
+export function takeManagedFields(metadata: JsonNode): JsonNode | null {
+  const found = metadata.get('managedFields')
+  if (found) metadata.detach(found)
+  return found
+}
+
+/** Puts it back, where its type has it: last. */
+export function putManagedFields(metadata: JsonNode, managedFields: JsonNode | null): void {
+  if (managedFields) metadata.set('managedFields', managedFields)
 }
 
 /** A new object's identity, in the order in which metadata is written. */

@@ -1,5 +1,7 @@
 // POST to a collection.
 import { STATUS_AGAIN } from '../../../abi/status'
+import { managerIsValid } from '../apply/manager-name'
+import { Applied, trackCreate } from '../apply/track'
 import { readObject } from '../http/body'
 import { Call } from '../http/call'
 import { failAlreadyExists, failBadRequest, fail, failNotFound } from '../http/failure'
@@ -8,7 +10,8 @@ import { sendObject } from '../http/render'
 import { sendFailure } from '../http/response'
 import { keepBytes } from '../json/arena'
 import { JsonNode, newString } from '../json/node'
-import { dropSystemFields, fillMetadata, generateName, memberSpan, memberText, metadataOf, place } from '../object/metadata'
+import { checkManagedFields } from '../object/meta-rules'
+import { dropSystemFields, fillMetadata, generateName, memberSpan, memberText, metadataOf, place, putManagedFields, takeManagedFields } from '../object/metadata'
 import { check, prepareCreate } from '../object/rules'
 import { namespaces } from '../resources/table'
 import { mustRetry, objectExists, preview, readRecord, writeRecord } from '../storage/store'
@@ -20,10 +23,19 @@ import { Span } from '../../../sdk/span'
 const MAX_NAMES = 8
 
 export function createObject(call: Call): i32 {
-  if (!call.readWriteOptions('CreateOptions')) return sendFailure(call.id)
+  if (!call.readWriteOptions('CreateOptions') || !managerIsValid(call, 'CreateOptions')) return sendFailure(call.id)
   const root = readObject(call)
-  if (!root || !admit(call, root)) return sendFailure(call.id)
+  return root ? insertObject(call, root, null) : sendFailure(call.id)
+}
+
+/** Writes a new object, in normal form. Answers. @param applied who owns what, where an apply makes it */
+export function insertObject(call: Call, root: JsonNode, applied: Applied | null): i32 {
+  const metadata = metadataOf(root)
+  const given = takeManagedFields(metadata)
+  checkManagedFields(given)
+  if (!admit(call, root)) return sendFailure(call.id)
   const resource = call.resource
+  putManagedFields(metadata, applied ? applied.managedFields : trackCreate(call, root, given))
   const record = preview(root)
   if (call.dryRun) return sendObject(call, 201, record)
   const written = writeRecord(resource, call.namespace, call.name, record)

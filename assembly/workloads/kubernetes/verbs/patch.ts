@@ -1,5 +1,7 @@
-// PATCH of one object: JSON patch, merge patch, strategic merge patch. The patched object is then written as a PUT of it would be, under the
-// resourceVersion that it was read with, unless the patch names another.
+// PATCH of one object: JSON patch, merge patch, strategic merge patch, and server-side apply (apply/). The patched object is then written as
+// a PUT of it would be, under the resourceVersion that it was read with, unless the patch names another.
+import { applyObject } from '../apply/apply'
+import { managerIsValid } from '../apply/manager-name'
 import { contentTypeIs } from '../http/accept'
 import { finishObject, parseBody, refuseText } from '../http/body'
 import { Call } from '../http/call'
@@ -22,19 +24,21 @@ import { namesMatch, replaceObject } from './update'
 const JSON_PATCH = 0
 const MERGE_PATCH = 1
 const STRATEGIC_PATCH = 2
+const APPLY = 3
 
 export function patchObject(call: Call): i32 {
   const type = patchType(call)
   if (type < 0) {
-    fail(415, 'UnsupportedMediaType', 'the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json')
+    fail(415, 'UnsupportedMediaType', 'the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, application/apply-patch+yaml')
     return sendFailure(call.id)
   }
+  if (type == APPLY) return applyObject(call)
   if (call.request.parameter('force')) {
     forbidden('force', 'may not be specified for non-apply patch')
     failOptions('PatchOptions')
     return sendFailure(call.id)
   }
-  if (!call.readWriteOptions('PatchOptions')) return sendFailure(call.id)
+  if (!call.readWriteOptions('PatchOptions') || !managerIsValid(call, 'PatchOptions')) return sendFailure(call.id)
   const patch = readPatch(call, type)
   if (!patch) return sendFailure(call.id)
   const old = readRecord(call.resource, call.namespace, call.name)
@@ -51,11 +55,12 @@ export function patchObject(call: Call): i32 {
     return sendFailure(call.id)
   }
   if (!keepsKind(call, patched) || !finishObject(call, patched, '') || !namesMatch(call, metadataOf(patched))) return sendFailure(call.id)
-  return replaceObject(call, old, before, patched)
+  return replaceObject(call, old, before, patched, null)
 }
 
 function patchType(call: Call): i32 {
   if (contentTypeIs(call.request, 'application/json-patch+json')) return JSON_PATCH
+  if (contentTypeIs(call.request, 'application/apply-patch+yaml')) return APPLY
   if (contentTypeIs(call.request, 'application/merge-patch+json')) return MERGE_PATCH
   return contentTypeIs(call.request, 'application/strategic-merge-patch+json') ? STRATEGIC_PATCH : -1
 }

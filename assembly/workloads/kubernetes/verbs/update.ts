@@ -1,6 +1,8 @@
 // PUT of one object, and what a PATCH does once it has made the new object: preconditions, what may not change, and the write, unless
 // nothing changes.
 import { STATUS_AGAIN } from '../../../abi/status'
+import { managerIsValid } from '../apply/manager-name'
+import { Applied, trackUpdate } from '../apply/track'
 import { readObject } from '../http/body'
 import { Call } from '../http/call'
 import { failBadRequest, fail, failModified, failNotFound } from '../http/failure'
@@ -9,15 +11,16 @@ import { sendObject, treeOf } from '../http/render'
 import { readResourceVersion } from '../http/resource-version'
 import { sendFailure } from '../http/response'
 import { JsonNode } from '../json/node'
-import { cloneTree } from '../json/tree'
-import { dropSystemFields, memberSpan, memberText, metadataOf, place } from '../object/metadata'
+import { cloneTree, sameTree } from '../json/tree'
+import { checkManagedFields } from '../object/meta-rules'
+import { dropSystemFields, memberSpan, memberText, metadataOf, place, putManagedFields, takeManagedFields } from '../object/metadata'
 import { check, checkUpdate, prepareUpdate } from '../object/rules'
 import { RecordView, sameRecord } from '../storage/record'
 import { mustRetry, preview, readRecord, removeRecord, writeRecord } from '../storage/store'
 import { changed, DELETED, MODIFIED } from '../watch/changes'
 
 export function updateObject(call: Call): i32 {
-  if (!call.readWriteOptions('UpdateOptions')) return sendFailure(call.id)
+  if (!call.readWriteOptions('UpdateOptions') || !managerIsValid(call, 'UpdateOptions')) return sendFailure(call.id)
   const root = readObject(call)
   if (!root || !namesMatch(call, metadataOf(root))) return sendFailure(call.id)
   const old = readRecord(call.resource, call.namespace, call.name)
@@ -25,7 +28,7 @@ export function updateObject(call: Call): i32 {
     failNotFound(call.resource, call.name.text())
     return sendFailure(call.id)
   }
-  return replaceObject(call, old, treeOf(old), root)
+  return replaceObject(call, old, treeOf(old), root, null)
 }
 
 /** The name of a body is its path's, and so is its namespace, where it has one. */
@@ -45,12 +48,18 @@ export function namesMatch(call: Call, metadata: JsonNode): bool {
   return false
 }
 
-/** Writes `root` in the place of `old`, whose tree is `before`; both in normal form. Answers. */
-export function replaceObject(call: Call, old: RecordView, before: JsonNode, root: JsonNode): i32 {
+/**
+ * Writes `root` in the place of `old`, whose tree is `before`; both in normal form. Answers.
+ * @param applied who owns what behind it, where an apply made it
+ */
+export function replaceObject(call: Call, old: RecordView, before: JsonNode, root: JsonNode, applied: Applied | null): i32 {
   const resource = call.resource
   const metadata = metadataOf(root)
   const oldMetadata = metadataOf(before)
   if (!preconditionsHold(call, metadata, old, oldMetadata)) return sendFailure(call.id)
+  const given = takeManagedFields(metadata)
+  const live = takeManagedFields(oldMetadata)
+  if (given && (!live || !sameTree(given, live))) checkManagedFields(given)
   dropSystemFields(metadata)
   prepareUpdate(root, before, resource, call.hasSubresource ? call.subresource.text() : '')
   const now = metadataOf(root) // a subresource has brought the old one
@@ -65,6 +74,7 @@ export function replaceObject(call: Call, old: RecordView, before: JsonNode, roo
     failInvalid(resource, call.name.text())
     return sendFailure(call.id)
   }
+  putManagedFields(now, applied ? applied.managedFields : trackUpdate(call, before, root, live, given))
   const record = preview(root)
   if (sameRecord(record, old) && !isFree(old, root)) return sendObject(call, 200, old)
   if (call.dryRun) {

@@ -1,0 +1,29 @@
+// What a manager applied before and applies no more: it goes, unless somebody else owns it.
+import { JsonNode } from '../json/node'
+import { cloneTree } from '../json/tree'
+import { take } from './merge'
+import { fieldsOf, withDeclared } from './owned'
+import { difference, intersection, union } from './set'
+import { Shape } from './shape'
+
+/**
+ * In place. @param last what the manager owned @param now what it applies @param others what all others own, and nobody else: a field that
+ * nobody owns stays
+ */
+export function prune(merged: JsonNode, last: JsonNode | null, now: JsonNode | null, others: JsonNode | null, shape: Shape): void {
+  if (!last || !difference(last, now)) return
+  const before = withDeclared(cloneTree(last), shape)
+  const all = withDeclared(fieldsOf(merged, shape), shape)
+  // Without what it owned, and with what is owned by others in it again
+  const without = cloneTree(merged)
+  take(without, before, shape)
+  const owned = withDeclared(union(now, others), shape)
+  const kept = cloneTree(merged)
+  take(kept, difference(all, union(fieldsAndDeclared(without, shape), owned)), shape)
+  // What went with its parent, and was not the manager's, stays
+  take(merged, intersection(difference(all, fieldsAndDeclared(kept, shape)), before), shape)
+}
+
+function fieldsAndDeclared(node: JsonNode, shape: Shape): JsonNode | null {
+  return withDeclared(fieldsOf(node, shape), shape)
+}
