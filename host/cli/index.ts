@@ -56,14 +56,21 @@ program
     'how old evidence for the KMS may be (AWS documents no value), or leaf: as its certificate',
     '300',
   )
-  .option('--workload <name>', 'what to launch: kubernetes, keyvalue, echo or hello', 'keyvalue')
+  .option('--workload <name>', 'what to launch: kubernetes, keyvalue, echo or hello', 'kubernetes')
   .option('--store <where>', STORE_HELP, 'lmdb')
   .option(...METRICS)
   .option('--plain', 'http instead of https at the proxy')
   .option('--no-launch', 'start the host and launch nothing')
   .option('--clock <offset>', 'shift the clock of NSM and KMS: +4h, -90s, or frozen:2026-01-02T03:04:05Z')
   .option('--json', 'one JSON object a line on stdout')
-  .addHelpText('after', examples('npm start', 'npm start -- --port 0 --proxy-port 0 --data /tmp/host --json'))
+  .addHelpText(
+    'after',
+    examples(
+      'npm start',
+      'npm start -- --workload keyvalue',
+      'npm start -- --port 0 --proxy-port 0 --data /tmp/host --json',
+    ),
+  )
   .action((options) =>
     up(
       options.port === '0'

@@ -240,7 +240,7 @@ function show(
     'Try, in another terminal:',
     '',
     ...(isKubernetes(options)
-      ? kubectlLines(options.data)
+      ? kubectlLines(options.data, curl, proxy)
       : [
           `  ${curl} \\`,
           `    -X PUT --data-binary 'top secret' ${proxy}/v1/hello`,
@@ -272,12 +272,27 @@ function releaseLines(release: Release | undefined): string[] {
 const isKubernetes = (options: UpOptions): boolean => options.workload === 'kubernetes'
 const kubeconfigOf = (customer: string): string => join(customer, 'kubeconfig')
 
-function kubectlLines(data: string): string[] {
+/** One that is easy to look for. */
+const SHOWN_SECRET = 'correct-horse'
+
+function kubectlLines(data: string, curl: string, proxy: string): string[] {
   return [
     `  export KUBECONFIG=${kubeconfigOf(join(data, 'customer'))}`,
-    '  kubectl create secret generic db --from-literal=password=correct-horse',
+    `  kubectl create secret generic db --from-literal=password=${SHOWN_SECRET}`,
     '  kubectl get secrets --watch',
-    '  kubectl describe secret db',
+    '  kubectl get secret db -o yaml',
+    '',
+    'or, without kubectl:',
+    '',
+    `  ${curl} \\`,
+    `    ${proxy}/api/v1/namespaces/default/secrets`,
+    '',
+    'The operator sees ciphertext: neither names nor values are in any file of the host.',
+    '',
+    `  grep -rlaE '${SHOWN_SECRET}|${Buffer.from(SHOWN_SECRET).toString('base64').slice(0, -2)}' ${data} || echo nothing`,
+    '',
+    'And what runs there, proven anew:',
+    '',
   ]
 }
 

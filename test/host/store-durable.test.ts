@@ -85,21 +85,21 @@ t.test('an enclave whose grant names no KMS keeps nothing', async (t) => {
   }
 })
 
-t.test('up, put, Ctrl-C, up, get: as README has it', async (t) => {
+t.test('up, put, Ctrl-C, up, get', async (t) => {
   const data = mkdtempSync(join(tmpdir(), 'wc-'))
   t.teardown(() => rmSync(data, { recursive: true, force: true }))
   const curl = async (proxy: string, ...args: string[]) => {
     const credentials = ['--cacert', `${data}/customer/ca.pem`, '-H', `@${data}/customer/proxy.header`]
     return (await run('curl', ['-s', ...credentials, ...args, `${proxy}/v1/hello`])).stdout
   }
-  const first = await startUp(data)
+  const first = await startUp(data, ['--workload', 'keyvalue'])
   await curl(first.ready.proxy, '-X', 'PUT', '--data-binary', 'top secret')
   t.equal(await curl(first.ready.proxy), 'top secret')
   const shown = await runCli(['store', 'heads', '--data', data, '--enclave-name', 'keyvalue'])
   t.match(shown.stdout, /The store of keyvalue is the newest that is known/)
   first.process.kill('SIGINT')
   t.equal(await first.exited, 0)
-  const second = await startUp(data)
+  const second = await startUp(data, ['--workload', 'keyvalue'])
   t.equal(await curl(second.ready.proxy), 'top secret')
   const json = await runCli(['store', 'heads', '--data', data, '--enclave-name', 'keyvalue', '--json'])
   t.match(JSON.parse(json.stdout), { stale: false, offered: { generation: 1, records: 1 } })

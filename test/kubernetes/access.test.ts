@@ -8,7 +8,7 @@ const NAME = `ed25519:${'ab'.repeat(32)}`
 t.test('lets owners do all, and others nothing but find out what is there', async (t) => {
   const at = new KubernetesShell()
   at.create('configmaps', configMap('a'))
-  const before = at.stored
+  const before = at.storedVersions
   const rows: [method: string, path: string, message: string][] = [
     [
       'GET',
@@ -43,7 +43,7 @@ t.test('lets owners do all, and others nothing but find out what is there', asyn
     [
       'GET',
       '/api/v1/namespaces/default/status',
-      `namespaces "default" is forbidden: User "${NAME}" cannot get resource "namespaces/status" in API group "" at the cluster scope`,
+      `namespaces "default" is forbidden: User "${NAME}" cannot get resource "namespaces/status" in API group "" in the namespace "default"`,
     ],
     [
       'GET',
@@ -56,7 +56,7 @@ t.test('lets owners do all, and others nothing but find out what is there', asyn
     const { status, json } = at.ask(method, path, method === 'POST' ? configMap('b') : undefined, USER)
     t.same([status, json.reason, json.message], [403, 'Forbidden', message], `${method} ${path}`)
   }
-  t.same(at.stored, before)
+  t.same(at.storedVersions, before)
   for (const path of ['/api', '/apis', '/version', '/readyz'])
     t.equal(at.ask('GET', path, undefined, USER).status, 200, path)
   t.equal(at.ask('GET', `${DEFAULT}/configmaps/a`).status, 200, 'the owner, the same')

@@ -211,7 +211,7 @@ t.test(
     const generation = async () => (await (await side.open()).describe())[0]?.generation
     t.equal(await generation(), 2)
     const seen = new Set<number | undefined>()
-    // Every byte that says something, and some of the zeros behind
+    // Salt, header and record, and some of the zeros behind
     for (let slot = 0; slot < SLOTS; slot++)
       for (let at = 0; at < SLOT_BYTES; at += at < 400 ? 1 : 97) {
         writeFileSync(path, flipped(whole, slot * SLOT_BYTES + at))

@@ -1,10 +1,14 @@
-// A Kubernetes API server for Namespaces, ConfigMaps, Secrets, ServiceAccounts, Events and Leases, as kubectl and client libraries ask it:
-// https://kubernetes.io/docs/reference/using-api/api-concepts. Who asks is who opened the channel: no header decides it.
+// A Kubernetes API server for Namespaces, ConfigMaps, Secrets, ServiceAccounts, Events, Leases and roles, as kubectl and client libraries ask
+// it: https://kubernetes.io/docs/reference/using-api/api-concepts. Who asks is who opened the channel, or whom a token of this very server
+// names (auth/asker.ts).
 import { STATUS_AGAIN, STATUS_OK, STATUS_TOO_LARGE } from '../../abi/status'
 import { random, time } from '../../sdk/calls'
 import { collect } from '../../sdk/entry'
 import { Request } from '../../sdk/request'
 import { outcome } from '../../sdk/response'
+import { aggregateRoles } from './auth/aggregation'
+import { addDefaultRoles } from './auth/defaults'
+import { makeSigningKey } from './auth/signing-key'
 import './schema/kinds'
 import { clearFailure, fail, failTooMany } from './http/failure'
 import { clearIssues } from './http/issues'
@@ -49,7 +53,7 @@ export function handle(id: u32, pointer: usize, length: usize): i32 {
     settleHistory()
     const opened = openAudit()
     if (opened < 0) return opened
-    if (!makeTokenKey() || !addFirstNamespaces()) return STATUS_AGAIN
+    if (!makeTokenKey() || !makeSigningKey() || !addFirstNamespaces() || !addDefaultRoles()) return STATUS_AGAIN
     countAsSeen()
     madeFirst = hasWritten()
   }
@@ -76,6 +80,7 @@ export function tick(): i32 {
   settleHistory()
   let status = emptyNamespaces()
   if (status == STATUS_OK && !hasWritten()) status = continueJobs()
+  if (status == STATUS_OK && !hasWritten()) status = aggregateRoles()
   if (status < 0) return status
   publish()
   if (hasWritten()) return STATUS_OK

@@ -31,3 +31,7 @@ export const MAX_AUDIT_WAITING_BYTES = 65536
 export const MAX_AUDIT_URI_BYTES = 4096
 export const MAX_AUDIT_AGENT_BYTES = 1024
 export const MAX_AUDIT_TEXT_BYTES = 512
+/** Bytes of all roles that are bound and their bindings, as stored and as indexed: above it nobody but owners may do anything. */
+export const MAX_RULE_BYTES = 16777216
+/** Comparisons of texts that one role or binding may take to be checked against what its writer holds. */
+export const MAX_ESCALATION_STEPS = 4000000

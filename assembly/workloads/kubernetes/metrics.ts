@@ -35,6 +35,7 @@ export function sendMetrics(request: u32): i32 {
   family(out, 'apiserver_storage_objects', 'gauge', 'Objects in the store.')
   sums.clear()
   for (let i = 0; i < resources.length; i++) {
+    if (resources[i].isVirtual) continue
     const scan = new Scan(collectionPrefix(resources[i], new Span(0, 0)), new Span(0, 0), 256)
     let objects: i64 = 0
     let bytes: i64 = 0
@@ -47,7 +48,7 @@ export function sendMetrics(request: u32): i32 {
   }
   family(out, 'apiserver_storage_size_bytes', 'gauge', 'What they take in the store.')
   for (let i = 0; i < resources.length; i++)
-    out.ascii('apiserver_storage_size_bytes{resource="' + resources[i].qualified + '"} ').number(sums.get(resources[i].qualified)).byte(0x0a)
+    if (!resources[i].isVirtual) out.ascii('apiserver_storage_size_bytes{resource="' + resources[i].qualified + '"} ').number(sums.get(resources[i].qualified)).byte(0x0a)
   return send(request, 200, 'text/plain; version=0.0.4; charset=utf-8', out.at, out.length)
 }
 

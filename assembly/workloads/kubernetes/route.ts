@@ -2,8 +2,9 @@
 import { STATUS_OK } from '../../abi/status'
 import { Request } from '../../sdk/request'
 import { mayDo, mayGetPath } from './auth/access'
-import { identify } from './auth/asker'
-import { auditRefusal, auditRequest } from './audit/index'
+import { identify, isMaster } from './auth/asker'
+import { decisionReason } from './auth/authorize'
+import { auditReason, auditRefusal, auditRequest } from './audit/index'
 import { AUDIT_PATH, serveAudit } from './audit/serve'
 import { serveDiscovery } from './discovery/index'
 import { acceptedForm, FORM_NONE } from './http/accept'
@@ -45,14 +46,13 @@ export function route(request: Request): i32 {
 }
 
 function serveOther(request: Request): i32 {
+  if (request.path.is(AUDIT_PATH)) return serveAudit(request)
+  if (!mayGetPath(request)) return refuse(request, methodVerb(request), null)
   if (request.path.is('/metrics')) {
-    if (!mayGetPath(request)) return refuse(request, methodVerb(request), null)
     auditRequest(request, methodVerb(request), null)
     return sendMetrics(request.id)
   }
-  if (request.path.is(AUDIT_PATH)) return serveAudit(request)
   if (serveDiscovery(request)) return STATUS_OK
-  if (!mayGetPath(request)) return refuse(request, methodVerb(request), null)
   auditRequest(request, methodVerb(request), null)
   return sendText(request.id, 404, '404 page not found\n')
 }
@@ -103,6 +103,7 @@ function refuseMethod(request: Request): i32 {
 
 function serve(call: Call, verb: string): i32 {
   if (!mayDo(call, verb)) return refuse(call.request, verb, call)
+  if (!isMaster()) auditReason(decisionReason())
   call.form = acceptedForm(call.request)
   if (call.form == FORM_NONE) {
     fail(406, 'NotAcceptable', '406: Not Acceptable').emptyDetails()

@@ -12,6 +12,8 @@ const FORMAT = 1
 const SALT_BYTES = 32
 const TAG_BYTES = 16
 const HEADER_BYTES = 1 + SALT_BYTES
+/** What sealing adds. */
+export const SEAL_BYTES = HEADER_BYTES + TAG_BYTES
 const LABEL = 'wasmclave/store-keys\0'
 /** Each write has a key of its own, by its salt: its nonce needs no counter that could be rolled back. */
 const NONCE = Buffer.alloc(12)

@@ -4,21 +4,24 @@
  * the other one stands, one step behind, and nobody was answered. LIMIT of PROTOCOLS 5: who can write the disk can damage the newer slot,
  * or put back an older file; head tokens catch that.
  */
+import { randomBytes } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { FatalError } from '../../errors.ts'
-import { type Disk, openSealed, overwrite, replaceFile, sealFile } from './disk.ts'
+import { type Disk, openSealed, overwrite, replaceFile, SEAL_BYTES, sealFile } from './disk.ts'
 
 /** A page: what a disk writes whole or not at all is mostly no less. */
 export const SLOT_BYTES = 4096
 export const SLOTS = 2
-const LENGTH_BYTES = 2
-const SEQUENCE_BYTES = 8
+/** u64 sequence ‖ u16 length, before the record; zeros behind it. */
+const HEADER_BYTES = 10
+const CONTENT_BYTES = SLOT_BYTES - SEAL_BYTES
 
 export type Slotted = { sequence: bigint; plaintext: Uint8Array }
 
 /** The first record of a store. @throws as replaceFile */
 export async function createSlots(on: Disk, rootKey: Uint8Array, path: string, plaintext: Uint8Array): Promise<void> {
-  const file = new Uint8Array(SLOTS * SLOT_BYTES)
+  // The other slot is noise: nothing in the file tells them apart.
+  const file = randomBytes(SLOTS * SLOT_BYTES)
   file.set(encodeSlot(rootKey, path, 0n, plaintext))
   await replaceFile(on, path, file)
 }
@@ -59,35 +62,29 @@ function positionOf(sequence: bigint): number {
   return Number(sequence % BigInt(SLOTS))
 }
 
-// u16 length ‖ sealed (u64 sequence ‖ record) ‖ zeros
+// All of it is sealed: its length does not say what is in it.
 function encodeSlot(rootKey: Uint8Array, path: string, sequence: bigint, plaintext: Uint8Array): Uint8Array {
-  const numbered = Buffer.alloc(SEQUENCE_BYTES + plaintext.length)
-  numbered.writeBigUInt64BE(sequence)
-  numbered.set(plaintext, SEQUENCE_BYTES)
-  const sealed = sealFile(rootKey, path, numbered)
-  numbered.fill(0)
-  if (LENGTH_BYTES + sealed.length > SLOT_BYTES) throw new RangeError(`a record of ${plaintext.length} bytes`)
-  const slot = Buffer.alloc(SLOT_BYTES)
-  slot.writeUInt16BE(sealed.length)
-  slot.set(sealed, LENGTH_BYTES)
+  if (HEADER_BYTES + plaintext.length > CONTENT_BYTES) throw new RangeError(`a record of ${plaintext.length} bytes`)
+  const content = Buffer.alloc(CONTENT_BYTES)
+  content.writeBigUInt64BE(sequence)
+  content.writeUInt16BE(plaintext.length, HEADER_BYTES - 2)
+  content.set(plaintext, HEADER_BYTES)
+  const slot = sealFile(rootKey, path, content)
+  content.fill(0)
   return slot
 }
 
 /** @returns undefined for a slot that is torn, altered, or was never written */
-function decodeSlot(rootKey: Uint8Array, path: string, slot: Buffer): Slotted | undefined {
-  const end = LENGTH_BYTES + slot.readUInt16BE()
-  if (end > SLOT_BYTES || slot.subarray(end).some((byte) => byte !== 0)) return undefined
-  let numbered: Uint8Array
+function decodeSlot(rootKey: Uint8Array, path: string, slot: Uint8Array): Slotted | undefined {
+  let content: Uint8Array
   try {
-    numbered = openSealed(rootKey, path, slot.subarray(LENGTH_BYTES, end))
+    content = openSealed(rootKey, path, slot)
   } catch {
     return undefined
   }
-  if (numbered.length < SEQUENCE_BYTES) return undefined
-  return {
-    sequence: Buffer.from(numbered.buffer, numbered.byteOffset).readBigUInt64BE(),
-    plaintext: numbered.subarray(SEQUENCE_BYTES),
-  }
+  const view = new DataView(content.buffer, content.byteOffset)
+  const end = HEADER_BYTES + view.getUint16(HEADER_BYTES - 2)
+  return { sequence: view.getBigUint64(0), plaintext: content.subarray(HEADER_BYTES, end) }
 }
 
 function unreadable(path: string, why: string): FatalError {

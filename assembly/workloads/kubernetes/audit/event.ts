@@ -10,7 +10,7 @@ import { Call } from '../http/call'
 import { MAX_AUDIT_AGENT_BYTES, MAX_AUDIT_TEXT_BYTES, MAX_AUDIT_URI_BYTES } from '../limits'
 import { writeTime } from '../object/time'
 import { Request } from '../../../sdk/request'
-import { beginText, isCut, writeBounded } from './text'
+import { beginText, cut, isCut, writeBounded } from './text'
 
 export const STAGE_STARTED = 'ResponseStarted'
 export const STAGE_COMPLETE = 'ResponseComplete'
@@ -21,20 +21,34 @@ const MAX_LISTED = 32
 /** An event but for its answer, in two pieces: members stand in alphabetical order, and what an answer says lies between them. */
 const front = new TextWriter()
 const back = new TextWriter()
-const uri = new TextWriter()
-const list = new TextWriter()
+const middle = new TextWriter()
+const impersonated = new TextWriter()
 
-/** @param known false where nobody has said who they are: then no user stands in it */
-export function composeEvent(id: Span, request: Request, verb: string, call: Call | null, allowed: bool, known: bool): void {
+/** As most requests have them: the time of the last event, and who asked for it. */
+const moment = new TextWriter()
+let momentMs: i64 = 0
+const userText = new TextWriter()
+let userIsCut = false
+let lastUser: Subject | null = null
+
+/** @param reason of what is allowed by a role @param known false where nobody has said who they are: then no user stands in it */
+export function composeEvent(id: Span, request: Request, verb: string, call: Call | null, allowed: bool, reason: string, known: bool): void {
   beginText()
-  uri.clear().ascii('"requestReceivedTimestamp":"')
-  writeTime(uri, time() * 1000, true)
-  uri.ascii('","requestURI":')
-  writeBounded(uri, wholeUri(request), MAX_AUDIT_URI_BYTES)
-  list.clear()
-  if (call) writeReference(list, call)
+  // What may be cut comes first: that it was is said at the front
+  impersonated.clear()
+  if (known && isImpersonated()) {
+    impersonated.ascii('"impersonatedUser":')
+    writeUser(impersonated, subject())
+    impersonated.byte(0x2c)
+  }
+  middle.clear()
+  if (call) writeReference(middle, call)
+  middle.ascii('"requestReceivedTimestamp":"')
+  writeMoment(middle)
+  middle.ascii('","requestURI":')
+  writeBounded(middle, wholeUri(request), MAX_AUDIT_URI_BYTES)
   back.clear().ascii('"user":')
-  if (known) writeUser(back, user())
+  if (known) writeUserAgain(back, user())
   else back.ascii('{}')
   const agent = request.header('user-agent')
   if (agent) {
@@ -45,14 +59,10 @@ export function composeEvent(id: Span, request: Request, verb: string, call: Cal
   front.clear().ascii('{"annotations":{')
   if (isCut) front.ascii('"audit.k8s.io/truncated":"true",')
   front.ascii('"authorization.k8s.io/decision":"').ascii(allowed ? 'allow' : 'forbid').ascii('","authorization.k8s.io/reason":')
-  writeBounded(front, spanOf(allowed ? decisionReason() : ''), MAX_AUDIT_TEXT_BYTES)
+  if (reason.length > 0) writeBounded(front, spanOf(reason), MAX_AUDIT_TEXT_BYTES)
+  else front.ascii('""')
   front.ascii('},"apiVersion":"audit.k8s.io/v1","auditID":"').span(id).ascii('",')
-  if (known && isImpersonated()) {
-    front.ascii('"impersonatedUser":')
-    writeUser(front, subject())
-    front.byte(0x2c)
-  }
-  front.ascii('"kind":"Event","level":"Metadata",').raw(list.at, list.length).raw(uri.at, uri.length)
+  front.raw(impersonated.at, impersonated.length).ascii('"kind":"Event","level":"Metadata",').raw(middle.at, middle.length)
 }
 
 /** The event as a line, with the answer. @param reason of a failure, a word of the server's own */
@@ -65,7 +75,7 @@ function writeEventOf(out: TextWriter, front: Span, back: Span, code: i32, reaso
   if (reason.length > 0) out.ascii(',"reason":"').ascii(reason).byte(0x22)
   if (code >= 400) out.ascii(',"status":"Failure"')
   out.ascii('},"stage":"').ascii(stage).ascii('","stageTimestamp":"')
-  writeTime(out, time() * 1000, true)
+  writeMoment(out)
   out.ascii('",').span(back)
 }
 
@@ -77,6 +87,28 @@ export class Unfinished {
   write(out: TextWriter, code: i32): void {
     writeEventOf(out, Span.of(this.front), Span.of(this.back), code, '', STAGE_COMPLETE)
   }
+}
+
+function writeMoment(out: TextWriter): void {
+  const now = time()
+  if (now != momentMs || moment.length == 0) {
+    momentMs = now
+    writeTime(moment.clear(), now * 1000, true)
+  }
+  out.raw(moment.at, moment.length)
+}
+
+// Most requests come from who asked before.
+function writeUserAgain(out: TextWriter, who: Subject): void {
+  if (who != lastUser) {
+    const before = isCut
+    beginText()
+    writeUser(userText.clear(), who)
+    lastUser = who
+    userIsCut = isCut
+    if (before) cut()
+  } else if (userIsCut) cut()
+  out.raw(userText.at, userText.length)
 }
 
 function writeReference(out: TextWriter, call: Call): void {
@@ -139,11 +171,6 @@ function writeList(out: TextWriter, values: string[]): void {
 function wholeUri(request: Request): Span {
   const length = request.query.length > 0 ? request.query.at + request.query.length - request.path.at : request.path.length
   return new Span(request.path.at, length)
-}
-
-// Why it was allowed: who is in system:masters may do all, and for that the real server gives no reason either.
-function decisionReason(): string {
-  return ''
 }
 
 function spanOf(text: string): Span {

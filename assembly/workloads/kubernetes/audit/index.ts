@@ -22,12 +22,17 @@ const FULL = 'Internal error occurred: the store is full'
 const LITTLE_WRITES = 8
 const LITTLE_BYTES: usize = 262144
 
+/** Only `bench/audit.ts` builds a workload without it, to say what it costs. */
+const IS_ON: bool = isDefined(WITHOUT_AUDIT) ? false : true
+
 /** The request under way, as far as it is known. */
 let request: Request | null = null
 let call: Call | null = null
 let verb = ''
 let allowed = true
 let known = true
+/** Why it is allowed. */
+let reason = ''
 let isComposed = false
 /** Of the entry that this call has put for it, and the code that stands in it. */
 let number: u64 = 0
@@ -60,11 +65,13 @@ export function beginAudit(): void {
 
 /** A request is to be audited. @param about null for what is no resource's */
 export function auditRequest(asked: Request, what: string, about: Call | null): void {
+  if (!IS_ON) return
   request = asked
   verb = what
   call = about
   allowed = true
   known = true
+  reason = ''
   isComposed = false
   number = 0
   isGathered = false
@@ -75,6 +82,11 @@ export function auditRequest(asked: Request, what: string, about: Call | null): 
 export function auditRefusal(isKnown: bool): void {
   allowed = false
   known = isKnown
+}
+
+/** Which role and binding allow it. */
+export function auditReason(why: string): void {
+  reason = why
 }
 
 /** The Audit-Id of the answer. */
@@ -105,7 +117,7 @@ export function auditWrite(): i32 {
 /** Before an answer's head goes out. @returns 0, or a status; where it is QUOTA and nothing is written, there is no room to say what was asked */
 export function auditAnswer(answered: i32): i32 {
   if (!request) return STATUS_OK
-  if (number != 0 || !allowed) {
+  if (number != 0 || !allowed || answered == 403) {
     if (number == 0 && isFull()) return STATUS_QUOTA
     const status = number != 0 && answered == code ? STATUS_OK : putEvent(answered, STAGE_COMPLETE)
     if (status < 0) {
@@ -165,7 +177,7 @@ function putEvent(answered: i32, stage: string): i32 {
 }
 
 function compose(answered: i32, stage: string): void {
-  if (!isComposed) composeEvent(new Span(id.at, id.length), <Request>request, verb, call, allowed, known)
+  if (!isComposed) composeEvent(new Span(id.at, id.length), <Request>request, verb, call, allowed, reason, known)
   isComposed = true
   const told = failure
   writeEvent(event.clear(), answered, told && answered >= 400 && told.code == answered ? told.reason : '', stage)

@@ -9,25 +9,31 @@ export function beginText(): void {
   isCut = false
 }
 
+/** It was. */
+export function cut(): void {
+  isCut = true
+}
+
 /** A JSON string of at most `most` bytes between its quotation marks. What is no printable ASCII is percent-encoded. */
 export function writeBounded(out: TextWriter, text: Span, most: usize): void {
   out.byte(0x22)
   const end = out.length + most
+  let from: usize = 0
   for (let i: usize = 0; i < text.length; i++) {
     const c = load<u8>(text.at + i) // SAFETY: i < length
-    const plain = c >= 0x20 && c < 0x7f
-    const size: usize = !plain ? 3 : c == 0x22 || c == 0x5c ? 2 : 1
-    if (out.length + size > end) {
+    const size: usize = c < 0x20 || c > 0x7e ? 3 : c == 0x22 || c == 0x5c ? 2 : 1
+    if (out.length + (i - from) + size > end) {
       isCut = true
-      break
+      out.raw(text.at + from, i - from).byte(0x22)
+      return
     }
-    if (!plain) out.byte(0x25).byte(hexDigit(c >> 4)).byte(hexDigit(c & 15))
-    else {
-      if (size == 2) out.byte(0x5c)
-      out.byte(c)
-    }
+    if (size == 1) continue
+    out.raw(text.at + from, i - from)
+    from = i + 1
+    if (size == 3) out.byte(0x25).byte(hexDigit(c >> 4)).byte(hexDigit(c & 15))
+    else out.byte(0x5c).byte(c)
   }
-  out.byte(0x22)
+  out.raw(text.at + from, text.length - from).byte(0x22)
 }
 
 function hexDigit(digit: u8): u8 {

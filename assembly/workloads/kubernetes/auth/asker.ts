@@ -4,6 +4,7 @@
 import { ROLE_OWNER } from '../../../abi/channel'
 import { Request } from '../../../sdk/request'
 import { fail } from '../http/failure'
+import { beginGrants } from './grants'
 import { AUTHENTICATED, MASTERS, Subject } from './subject'
 
 const KEY_BYTES: usize = 32
@@ -23,6 +24,7 @@ let plainOwner = false
 /** To be called before anything else of a request is looked at. @returns false with a failure: 401, or 403 for an impersonation */
 export function identify(asked: Request): bool {
   request = asked
+  beginGrants()
   bearer = null
   impersonated = null
   plainOwner = false

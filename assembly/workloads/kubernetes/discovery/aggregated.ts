@@ -84,7 +84,7 @@ function writeVersion(out: TextWriter, version: GroupVersion): void {
 }
 
 function writeResource(out: TextWriter, resource: Resource): void {
-  const kind = '"responseKind":{"group":"' + resource.group + '","version":"' + resource.version + '","kind":"' + resource.kind + '"}'
+  const kind = responseKind(resource)
   out.ascii('{"resource":"' + resource.resource + '",' + kind + ',"scope":"' + (resource.namespaced ? 'Namespaced' : 'Cluster') + '"')
   out.ascii(',"singularResource":"' + resource.singular + '","verbs":')
   writeList(out, resource.verbs)
@@ -92,9 +92,14 @@ function writeResource(out: TextWriter, resource: Resource): void {
   if (resource.categories.length > 0) writeList(out.ascii(',"categories":'), resource.categories)
   const parts = resource.subresources
   for (let i = 0; i < parts.length; i++) {
-    out.ascii(i == 0 ? ',"subresources":[' : ',').ascii('{"subresource":"' + parts[i].name + '",' + kind + ',"verbs":')
+    const other = parts[i].kind
+    out.ascii(i == 0 ? ',"subresources":[' : ',').ascii('{"subresource":"' + parts[i].name + '",' + (other ? responseKind(other) : kind) + ',"verbs":')
     writeList(out, parts[i].verbs)
     out.ascii('}')
   }
   out.ascii(parts.length > 0 ? ']}' : '}')
+}
+
+function responseKind(resource: Resource): string {
+  return '"responseKind":{"group":"' + resource.group + '","version":"' + resource.version + '","kind":"' + resource.kind + '"}'
 }

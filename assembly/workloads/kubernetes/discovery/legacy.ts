@@ -77,15 +77,20 @@ function writeGroup(out: TextWriter, all: GroupVersion[], group: string): void {
 }
 
 function writeResource(out: TextWriter, resource: Resource): void {
-  const namespaced = ',"namespaced":' + (resource.namespaced ? 'true' : 'false') + ',"kind":"' + resource.kind + '","verbs":'
+  const scope = ',"namespaced":' + (resource.namespaced ? 'true' : 'false')
+  const namespaced = scope + ',"kind":"' + resource.kind + '","verbs":'
   out.ascii('{"name":"' + resource.resource + '","singularName":"' + resource.singular + '"' + namespaced)
   writeList(out, resource.verbs)
   if (resource.shortNames.length > 0) writeList(out.ascii(',"shortNames":'), resource.shortNames)
   if (resource.categories.length > 0) writeList(out.ascii(',"categories":'), resource.categories)
-  out.ascii(',"storageVersionHash":"').base64(storageHash(resource)).ascii('"}')
+  if (!resource.isVirtual) out.ascii(',"storageVersionHash":"').base64(storageHash(resource)).byte(0x22)
+  out.byte(0x7d)
   for (let i = 0; i < resource.subresources.length; i++) {
     const part = resource.subresources[i]
-    out.ascii(',{"name":"' + resource.resource + '/' + part.name + '","singularName":""' + namespaced)
+    const other = part.kind
+    out.ascii(',{"name":"' + resource.resource + '/' + part.name + '","singularName":""')
+    if (other) out.ascii(scope + ',"group":"' + other.group + '","version":"' + other.version + '","kind":"' + other.kind + '","verbs":')
+    else out.ascii(namespaced)
     writeList(out, part.verbs)
     out.ascii('}')
   }

@@ -65,13 +65,16 @@ function writePaths(out: TextWriter, version: GroupVersion, resource: Resource):
   const collection = root + (resource.namespaced ? 'namespaces/{namespace}/' : '') + resource.resource
   out.ascii(collection + '":{')
   writeOperations(out, resource, 'get:list post:create delete:deletecollection', resource.verbs)
-  out.ascii('},' + collection + '/{name}":{')
+  out.ascii('}')
+  if (resource.isVirtual) return
+  out.ascii(',' + collection + '/{name}":{')
   writeOperations(out, resource, 'get:get put:update patch:patch delete:delete', resource.verbs)
   out.ascii('}')
   for (let i = 0; i < resource.subresources.length; i++) {
     const part = resource.subresources[i]
     out.ascii(',' + collection + '/{name}/' + part.name + '":{')
-    writeOperations(out, resource, 'get:get put:update patch:patch', part.verbs)
+    const other = part.kind
+    writeOperations(out, other ? other : resource, 'get:get post:create put:update patch:patch', part.verbs)
     out.ascii('}')
   }
   if (!resource.namespaced) return

@@ -55,7 +55,7 @@ function empty(name: Span): i32 {
   let left = 0
   for (let i = 0; i < resources.length; i++) {
     const resource = resources[i]
-    if (!resource.namespaced) continue
+    if (!resource.namespaced || resource.isVirtual) continue
     const sweep = new Sweep()
     sweep.run(resource, collectionPrefix(resource, name), new Span(0, 0), null, false)
     if (sweep.failed) return -1

@@ -5,7 +5,7 @@ import { MAX_ANNOTATION_BYTES, MAX_ITEMS, MAX_MANAGER_BYTES, MAX_SUBRESOURCE_BYT
 import { namespaces, Resource } from '../resources/table'
 import { Span } from '../../../sdk/span'
 import { memberSpan, memberText } from './metadata'
-import { DNS1123_LABEL, DNS1123_SUBDOMAIN, isLabel, isSubdomain, keySpan, labelValueProblem, MAX_LABEL, MAX_SUBDOMAIN, qualifiedNameProblem, textSpan } from './names'
+import { DNS1123_LABEL, DNS1123_SUBDOMAIN, isLabel, isSubdomain, keySpan, labelValueProblem, MAX_LABEL, MAX_SUBDOMAIN, pathSegmentProblem, qualifiedNameProblem, textSpan } from './names'
 
 export function checkMetadata(metadata: JsonNode, resource: Resource): void {
   const generate = memberSpan(metadata, 'generateName')
@@ -23,6 +23,11 @@ export function checkMetadata(metadata: JsonNode, resource: Resource): void {
 }
 
 function checkName(field: string, name: Span, shown: Span, resource: Resource): void {
+  if (resource.hasPathNames) {
+    const problem = pathSegmentProblem(name)
+    if (problem.length > 0) invalid(field, shown.text(), problem)
+    return
+  }
   const isNamespace = resource == namespaces
   const most = isNamespace ? MAX_LABEL : MAX_SUBDOMAIN
   if (name.length > most) invalid(field, shown.text(), 'must be no more than ' + most.toString() + ' characters')

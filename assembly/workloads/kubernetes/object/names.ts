@@ -44,6 +44,15 @@ export function isNamePart(text: Span): bool {
   return true
 }
 
+/** A name that is a segment of a path, with the length that other names have: the real server bounds it by its store's keys alone. */
+export function pathSegmentProblem(name: Span): string {
+  if (name.length > MAX_SUBDOMAIN) return 'must be no more than 253 characters'
+  if (name.is('.')) return 'may not be \'.\''
+  if (name.is('..')) return 'may not be \'..\''
+  if (name.find(0x2f) >= 0) return 'may not contain \'/\''
+  return name.find(0x25) >= 0 ? 'may not contain \'%\'' : ''
+}
+
 /** A key of labels or annotations: [prefix/]name. @returns what is wrong with it, or "" */
 export function qualifiedNameProblem(key: Span): string {
   const slash = key.find(0x2f)

@@ -1,8 +1,9 @@
 // What each kind asks of its objects besides its schema: defaults, checks, and checks of a change.
+import { checkBinding, checkBindingUpdate, checkRole, prepareBinding } from '../auth/role-rules'
 import { invalid, invalidNumber } from '../http/issues'
 import { JsonNode, newNode, newText, TYPE_ARRAY, TYPE_NUMBER, TYPE_OBJECT } from '../json/node'
 import { cloneTree, sortMembers } from '../json/tree'
-import { configMapResource, eventResource, leaseResource, namespaces, Resource, secrets } from '../resources/table'
+import { clusterRoleBindings, clusterRoles, configMapResource, eventResource, leaseResource, namespaces, Resource, roleBindings, roles, secrets } from '../resources/table'
 import { checkConfigMap, checkConfigMapUpdate, checkSecret, checkSecretUpdate, prepareSecret } from './data-rules'
 import { checkMetadata, checkMetadataUpdate } from './meta-rules'
 import { memberText, metadataOf } from './metadata'
@@ -15,6 +16,7 @@ export const NAMESPACE_FINALIZER = 'kubernetes'
 /** Defaults of a new object, in normal form. */
 export function prepareCreate(root: JsonNode, resource: Resource): void {
   if (resource == secrets) prepareSecret(root, null)
+  else if (resource == roleBindings || resource == clusterRoleBindings) prepareBinding(root)
   else if (resource == namespaces) {
     forceNameLabel(root)
     const spec = newNode(TYPE_OBJECT)
@@ -29,6 +31,7 @@ export function prepareCreate(root: JsonNode, resource: Resource): void {
 /** What of an update is not the user's to say. @param subresource "" for the object itself */
 export function prepareUpdate(root: JsonNode, old: JsonNode, resource: Resource, subresource: string): void {
   if (resource == secrets) prepareSecret(root, old)
+  else if (resource == roleBindings || resource == clusterRoleBindings) prepareBinding(root)
   else if (resource == namespaces) {
     if (subresource != 'finalize') keep(root, old, 'spec')
     else holdContent(root)
@@ -95,12 +98,15 @@ export function check(root: JsonNode, resource: Resource): void {
   else if (resource == configMapResource) checkConfigMap(root)
   else if (resource == leaseResource) checkLease(root)
   else if (resource == eventResource) checkEvent(root, metadata)
+  else if (resource == roles || resource == clusterRoles) checkRole(root, resource)
+  else if (resource == roleBindings || resource == clusterRoleBindings) checkBinding(root, resource)
 }
 
 export function checkUpdate(root: JsonNode, old: JsonNode, resource: Resource): void {
   checkMetadataUpdate(metadataOf(root), metadataOf(old))
   if (resource == secrets) checkSecretUpdate(root, old)
   else if (resource == configMapResource) checkConfigMapUpdate(root, old)
+  else if (resource == roleBindings || resource == clusterRoleBindings) checkBindingUpdate(root, old)
 }
 
 function checkLease(root: JsonNode): void {

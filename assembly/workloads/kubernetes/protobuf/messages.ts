@@ -13,6 +13,7 @@ Lease=coordination.k8s.io/v1 1:metadata:ObjectMeta 2:spec:LeaseSpec
 SelfSubjectReview=authentication.k8s.io/v1 1:metadata:ObjectMeta 2:status:SelfSubjectReviewStatus
 TokenRequest=authentication.k8s.io/v1 1:metadata:ObjectMeta 2:spec:TokenRequestSpec 3:status:TokenRequestStatus
 TokenReview=authentication.k8s.io/v1 1:metadata:ObjectMeta 2:spec:TokenReviewSpec 3:status:TokenReviewStatus
+LocalSubjectAccessReview=authorization.k8s.io/v1 1:metadata:ObjectMeta 2:spec:SubjectAccessReviewSpec 3:status:SubjectAccessReviewStatus
 SelfSubjectAccessReview=authorization.k8s.io/v1 1:metadata:ObjectMeta 2:spec:SelfSubjectAccessReviewSpec 3:status:SubjectAccessReviewStatus
 SelfSubjectRulesReview=authorization.k8s.io/v1 1:metadata:ObjectMeta 2:spec:SelfSubjectRulesReviewSpec 3:status:SubjectRulesReviewStatus
 SubjectAccessReview=authorization.k8s.io/v1 1:metadata:ObjectMeta 2:spec:SubjectAccessReviewSpec 3:status:SubjectAccessReviewStatus

@@ -2,6 +2,8 @@
 
 /** A column of a Table, meta.k8s.io/v1; how its cell is made stands in table/cells.ts, by `cell`. */
 export class Column {
+  /** 0 is always shown, 1 by `kubectl get -o wide`. */
+  priority: i32 = 0
   constructor(
     public name: string,
     public type: string,
@@ -24,6 +26,13 @@ export const CELL_EVENT_TYPE = 8
 export const CELL_EVENT_REASON = 9
 export const CELL_EVENT_OBJECT = 10
 export const CELL_EVENT_MESSAGE = 11
+export const CELL_CREATED_AT = 12
+/** `Kind/name` of roleRef. */
+export const CELL_ROLE_REF = 13
+/** Names of subjects of one kind. */
+export const CELL_USERS = 14
+export const CELL_GROUPS = 15
+export const CELL_SERVICE_ACCOUNTS = 16
 
 const VERBS = 'create delete deletecollection get list patch update watch'
 /** Namespaces are not deleted in bulk. */
@@ -38,6 +47,10 @@ export class Resource {
   /** Subresources with the verbs of each: "status: get patch update". */
   subresources: Subresource[] = []
   columns: Column[] = []
+  /** Questions: each is answered where it is asked, and nothing is stored (auth/reviews.ts). */
+  isVirtual: bool = false
+  /** Names are segments of a path, with colons if they like, where others are of DNS. */
+  hasPathNames: bool = false
   /** The message of the schema (schema/kinds.ts) that an object of this kind is. */
   schema: string = ''
 
@@ -76,6 +89,8 @@ export class Resource {
 
 export class Subresource {
   verbs: string[]
+  /** What it takes and gives, where that is another kind than its resource's. */
+  kind: Resource | null = null
   constructor(public name: string, verbs: string) {
     this.verbs = verbs.split(' ')
   }
@@ -86,6 +101,11 @@ const AGE_COLUMN = new Column('Age', 'string', '', 'CreationTimestamp is a times
 
 /** In the order in which discovery lists them: by group, then by name. */
 export const resources: Resource[] = []
+
+const AUTHENTICATION = 'authentication.k8s.io'
+const AUTHORIZATION = 'authorization.k8s.io'
+/** Group of roles and bindings, and of what their subjects and roles are named in. */
+export const RBAC = 'rbac.authorization.k8s.io'
 
 function add(id: u8, resource: Resource, columns: Column[]): Resource {
   resource.id = id
@@ -120,7 +140,55 @@ export const secrets: Resource = add(4, new Resource('', 'v1', 'secrets', 'Secre
 export const serviceAccounts: Resource = add(5, new Resource('', 'v1', 'serviceaccounts', 'ServiceAccount', 'serviceaccount', true), [new Column('Secrets', 'string', '', 'Secrets is a list of the secrets in the same namespace that pods running using this ServiceAccount are allowed to use. More info: https://kubernetes.io/docs/concepts/configuration/secret', CELL_SECRET_COUNT)])
 serviceAccounts.shortNames = ['sa']
 
+/** Of serviceaccounts/token: it has no path of its own. */
+export const tokenRequests: Resource = new Resource(AUTHENTICATION, 'v1', 'tokenrequests', 'TokenRequest', 'tokenrequest', true)
+const tokens = new Subresource('token', 'create')
+tokens.kind = tokenRequests
+serviceAccounts.subresources = [tokens]
+
+// Nothing is stored of them, so they have no id.
+function addReview(group: string, resource: string, kind: string, namespaced: bool): Resource {
+  const review = new Resource(group, 'v1', resource, kind, kind.toLowerCase(), namespaced)
+  review.verbs = ['create']
+  review.isVirtual = true
+  resources.push(review)
+  return review
+}
+
+export const selfReviews: Resource = addReview(AUTHENTICATION, 'selfsubjectreviews', 'SelfSubjectReview', false)
+export const tokenReviews: Resource = addReview(AUTHENTICATION, 'tokenreviews', 'TokenReview', false)
+export const localAccessReviews: Resource = addReview(AUTHORIZATION, 'localsubjectaccessreviews', 'LocalSubjectAccessReview', true)
+export const selfAccessReviews: Resource = addReview(AUTHORIZATION, 'selfsubjectaccessreviews', 'SelfSubjectAccessReview', false)
+export const selfRulesReviews: Resource = addReview(AUTHORIZATION, 'selfsubjectrulesreviews', 'SelfSubjectRulesReview', false)
+export const accessReviews: Resource = addReview(AUTHORIZATION, 'subjectaccessreviews', 'SubjectAccessReview', false)
+
 const leases = add(6, new Resource('coordination.k8s.io', 'v1', 'leases', 'Lease', 'lease', true), [new Column('Holder', 'string', '', 'holderIdentity contains the identity of the holder of a current lease.', CELL_HOLDER)])
+
+function addRbac(id: u8, resource: string, kind: string, namespaced: bool): Resource {
+  const made = add(id, new Resource(RBAC, 'v1', resource, kind, kind.toLowerCase(), namespaced), [])
+  made.hasPathNames = true
+  return made
+}
+
+const CREATED_AT = new Column('Created At', 'date', '', AGE_COLUMN.description, CELL_CREATED_AT)
+const BINDING_COLUMNS = [
+  NAME_COLUMN,
+  new Column('Role', 'string', '', 'The role that is granted.', CELL_ROLE_REF),
+  AGE_COLUMN,
+  new Column('Users', 'string', '', 'Users that the role is granted to.', CELL_USERS),
+  new Column('Groups', 'string', '', 'Groups that the role is granted to.', CELL_GROUPS),
+  new Column('ServiceAccounts', 'string', '', 'ServiceAccounts that the role is granted to.', CELL_SERVICE_ACCOUNTS)
+]
+for (let i = 3; i < BINDING_COLUMNS.length; i++) BINDING_COLUMNS[i].priority = 1
+
+export const clusterRoleBindings: Resource = addRbac(16, 'clusterrolebindings', 'ClusterRoleBinding', false)
+clusterRoleBindings.columns = BINDING_COLUMNS
+export const clusterRoles: Resource = addRbac(17, 'clusterroles', 'ClusterRole', false)
+clusterRoles.columns = [NAME_COLUMN, CREATED_AT]
+export const roleBindings: Resource = addRbac(18, 'rolebindings', 'RoleBinding', true)
+roleBindings.columns = BINDING_COLUMNS
+export const roles: Resource = addRbac(19, 'roles', 'Role', true)
+roles.columns = [NAME_COLUMN, CREATED_AT]
 
 export const configMapResource: Resource = configMaps
 export const eventResource: Resource = events

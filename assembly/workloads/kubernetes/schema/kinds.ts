@@ -19,6 +19,42 @@ EventSeries: count int32, lastObservedTime micro
 Event: kind string, apiVersion string, metadata ObjectMeta!, involvedObject ObjectReference!, reason string, message string, source EventSource!, firstTimestamp time!, lastTimestamp time!, count int32, type string, eventTime micro!, series EventSeries, action string, related ObjectReference, reportingComponent string!, reportingInstance string!
 LeaseSpec: holderIdentity string?, leaseDurationSeconds int32?, acquireTime micro, renewTime micro, leaseTransitions int32?, strategy string?, preferredHolder string?
 Lease: kind string, apiVersion string, metadata ObjectMeta!, spec LeaseSpec!
+LabelSelectorRequirement: key string!, operator string!, values []string
+LabelSelector: matchLabels map, matchExpressions []LabelSelectorRequirement
+PolicyRule: verbs []string!, apiGroups []string, resources []string, resourceNames []string, nonResourceURLs []string
+Role: kind string, apiVersion string, metadata ObjectMeta!, rules []PolicyRule!
+AggregationRule: clusterRoleSelectors []LabelSelector
+ClusterRole: kind string, apiVersion string, metadata ObjectMeta!, rules []PolicyRule!, aggregationRule AggregationRule
+Subject: kind string!, apiGroup string, name string!, namespace string
+RoleRef: apiGroup string!, kind string!, name string!
+RoleBinding: kind string, apiVersion string, metadata ObjectMeta!, subjects []Subject, roleRef RoleRef!
+ClusterRoleBinding: kind string, apiVersion string, metadata ObjectMeta!, subjects []Subject, roleRef RoleRef!
+FieldSelectorRequirement: key string!, operator string!, values []string
+FieldSelectorAttributes: rawSelector string, requirements []FieldSelectorRequirement
+LabelSelectorAttributes: rawSelector string, requirements []LabelSelectorRequirement
+ResourceAttributes: namespace string, verb string, group string, version string, resource string, subresource string, name string, fieldSelector FieldSelectorAttributes, labelSelector LabelSelectorAttributes
+NonResourceAttributes: path string, verb string
+SubjectAccessReviewStatus: allowed bool, denied bool, reason string, evaluationError string
+SubjectAccessReviewSpec: resourceAttributes ResourceAttributes, nonResourceAttributes NonResourceAttributes, user string, groups []string, extra raw, uid string
+SubjectAccessReview: kind string, apiVersion string, metadata ObjectMeta!, spec SubjectAccessReviewSpec!, status SubjectAccessReviewStatus
+LocalSubjectAccessReview: kind string, apiVersion string, metadata ObjectMeta!, spec SubjectAccessReviewSpec!, status SubjectAccessReviewStatus
+SelfSubjectAccessReviewSpec: resourceAttributes ResourceAttributes, nonResourceAttributes NonResourceAttributes
+SelfSubjectAccessReview: kind string, apiVersion string, metadata ObjectMeta!, spec SelfSubjectAccessReviewSpec!, status SubjectAccessReviewStatus
+SelfSubjectRulesReviewSpec: namespace string
+ResourceRule: verbs []string, apiGroups []string, resources []string, resourceNames []string
+NonResourceRule: verbs []string, nonResourceURLs []string
+SubjectRulesReviewStatus: resourceRules []ResourceRule, nonResourceRules []NonResourceRule, incomplete bool, evaluationError string
+SelfSubjectRulesReview: kind string, apiVersion string, metadata ObjectMeta!, spec SelfSubjectRulesReviewSpec!, status SubjectRulesReviewStatus
+UserInfo: username string, uid string, groups []string, extra raw
+SelfSubjectReviewStatus: userInfo UserInfo
+SelfSubjectReview: kind string, apiVersion string, metadata ObjectMeta!, status SelfSubjectReviewStatus
+TokenReviewSpec: token string, audiences []string
+TokenReviewStatus: authenticated bool, user UserInfo, audiences []string, error string
+TokenReview: kind string, apiVersion string, metadata ObjectMeta!, spec TokenReviewSpec!, status TokenReviewStatus
+BoundObjectReference: kind string, apiVersion string, name string, uid string
+TokenRequestSpec: audiences []string, expirationSeconds int64?, boundObjectRef BoundObjectReference
+TokenRequestStatus: token string, expirationTimestamp time
+TokenRequest: kind string, apiVersion string, metadata ObjectMeta!, spec TokenRequestSpec!, status TokenRequestStatus
 Preconditions: uid string?, resourceVersion string?
 DeleteOptions: kind string, apiVersion string, gracePeriodSeconds int64?, preconditions Preconditions, orphanDependents bool?, propagationPolicy string?, dryRun []string, ignoreStoreReadErrorWithClusterBreakingPotential bool?
 `)

@@ -6,10 +6,10 @@ import { quoted } from '../http/issues'
 import { sameAscii } from '../json/node'
 import { labelValueProblem, qualifiedNameProblem } from '../object/names'
 
-const IN = 0
-const NOT_IN = 1
-const EXISTS = 2
-const ABSENT = 3
+export const IN = 0
+export const NOT_IN = 1
+export const EXISTS = 2
+export const ABSENT = 3
 const GREATER = 4
 const LESS = 5
 

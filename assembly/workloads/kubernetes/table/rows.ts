@@ -4,11 +4,12 @@ import { Span } from '../../../sdk/span'
 import { TextWriter } from '../../../sdk/text-writer'
 import { treeOf, writeMetadata } from '../http/render'
 import { JsonNode } from '../json/node'
-import { writeBytes, writeJson, writeText } from '../json/writer'
+import { writeBytes, writeEscaped, writeJson, writeText } from '../json/writer'
+import { memberText } from '../object/metadata'
 import { parsedMicros, parseTime } from '../object/time'
 import {
-  CELL_AGE, CELL_DATA_COUNT, CELL_EVENT_LAST_SEEN, CELL_EVENT_MESSAGE, CELL_EVENT_OBJECT, CELL_EVENT_REASON, CELL_EVENT_TYPE, CELL_HOLDER, CELL_NAME,
-  CELL_PHASE, CELL_SECRET_COUNT, CELL_SECRET_TYPE, Resource
+  CELL_AGE, CELL_CREATED_AT, CELL_DATA_COUNT, CELL_EVENT_LAST_SEEN, CELL_EVENT_MESSAGE, CELL_EVENT_OBJECT, CELL_EVENT_REASON, CELL_EVENT_TYPE, CELL_GROUPS,
+  CELL_HOLDER, CELL_NAME, CELL_PHASE, CELL_ROLE_REF, CELL_SECRET_COUNT, CELL_SECRET_TYPE, CELL_SERVICE_ACCOUNTS, CELL_USERS, Resource
 } from '../resources/table'
 import { RecordView } from '../storage/record'
 import { humanDuration } from './age'
@@ -43,7 +44,7 @@ export function writeColumns(out: TextWriter, resource: Resource, columns: bool)
     const column = resource.columns[i]
     out.ascii((i > 0 ? ',' : '') + '{"name":"' + column.name + '","type":"' + column.type + '","format":"' + column.format + '","description":')
     writeText(out, column.description)
-    out.ascii(',"priority":0}')
+    out.ascii(',"priority":').number(column.priority).byte(0x7d)
   }
   out.byte(0x5d)
 }
@@ -85,6 +86,11 @@ function writeCell(out: TextWriter, root: JsonNode, cell: i32): void {
     case CELL_EVENT_MESSAGE: return writeMember(out, root, 'message')
     case CELL_EVENT_OBJECT: return writeInvolved(out, root.get('involvedObject'))
     case CELL_EVENT_LAST_SEEN: return writeLastSeen(out, root)
+    case CELL_CREATED_AT: return writeMember(out, metadata, 'creationTimestamp')
+    case CELL_ROLE_REF: return writeRoleRef(out, root.get('roleRef'))
+    case CELL_USERS: return writeSubjects(out, root, 'User')
+    case CELL_GROUPS: return writeSubjects(out, root, 'Group')
+    case CELL_SERVICE_ACCOUNTS: return writeSubjects(out, root, 'ServiceAccount')
   }
 }
 
@@ -99,6 +105,34 @@ function writeInvolved(out: TextWriter, about: JsonNode | null): void {
   const kind = about ? about.get('kind') : null
   const name = about ? about.get('name') : null
   writeText(out, (kind && kind.isString ? kind.text().toLowerCase() : '') + '/' + (name && name.isString ? name.text() : ''))
+}
+
+function writeRoleRef(out: TextWriter, role: JsonNode | null): void {
+  writeText(out, role ? memberText(role, 'kind') + '/' + memberText(role, 'name') : '')
+}
+
+// Names of one kind, with ", " between them; of ServiceAccounts "namespace/name".
+function writeSubjects(out: TextWriter, root: JsonNode, kind: string): void {
+  const subjects = root.get('subjects')
+  out.byte(0x22)
+  let any = false
+  let each = subjects ? subjects.first : null
+  while (each) {
+    const subject = each
+    each = each.next
+    const name = subject.get('name')
+    const named = subject.get('kind')
+    if (!name || !named || !named.is(kind)) continue
+    if (any) out.ascii(', ')
+    any = true
+    const namespace = kind == 'ServiceAccount' ? subject.get('namespace') : null
+    if (namespace) {
+      writeEscaped(out, namespace.at, namespace.length)
+      out.byte(0x2f)
+    }
+    writeEscaped(out, name.at, name.length)
+  }
+  out.byte(0x22)
 }
 
 function writeLastSeen(out: TextWriter, root: JsonNode): void {

@@ -2,6 +2,8 @@
 import { STATUS_AGAIN } from '../../../abi/status'
 import { managerIsValid } from '../apply/manager-name'
 import { Applied, trackCreate } from '../apply/track'
+import { mayDo } from '../auth/access'
+import { mayGrant } from '../auth/escalation'
 import { readObject } from '../http/body'
 import { Call } from '../http/call'
 import { failAlreadyExists, failBadRequest, fail, failNotFound } from '../http/failure'
@@ -33,6 +35,8 @@ export function insertObject(call: Call, root: JsonNode, applied: Applied | null
   const metadata = metadataOf(root)
   const given = takeManagedFields(metadata)
   checkManagedFields(given)
+  // Who may patch what is there may not thereby make what is not
+  if (applied && !mayDo(call, 'create')) return sendFailure(call.id)
   if (!admit(call, root)) return sendFailure(call.id)
   const resource = call.resource
   putManagedFields(metadata, applied ? applied.managedFields : trackCreate(call, root, given))
@@ -70,7 +74,7 @@ function admit(call: Call, root: JsonNode): bool {
   for (let i = 0; i < MAX_NAMES; i++) {
     const name = memberSpan(metadata, 'name')
     call.name = new Span(keepBytes(name.at, name.length), name.length)
-    if (!objectExists(resource, call.namespace, call.name)) return true
+    if (!objectExists(resource, call.namespace, call.name)) return mayGrant(call, root, null)
     if (!generated) break
     nameNewly(call, metadata)
   }

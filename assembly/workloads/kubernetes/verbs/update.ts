@@ -3,6 +3,7 @@
 import { STATUS_AGAIN } from '../../../abi/status'
 import { managerIsValid } from '../apply/manager-name'
 import { Applied, trackUpdate } from '../apply/track'
+import { mayGrant } from '../auth/escalation'
 import { readObject } from '../http/body'
 import { Call } from '../http/call'
 import { failBadRequest, fail, failModified, failNotFound } from '../http/failure'
@@ -74,6 +75,7 @@ export function replaceObject(call: Call, old: RecordView, before: JsonNode, roo
     failInvalid(resource, call.name.text())
     return sendFailure(call.id)
   }
+  if (!mayGrant(call, root, before)) return sendFailure(call.id)
   putManagedFields(now, applied ? applied.managedFields : trackUpdate(call, before, root, live, given))
   const record = preview(root)
   if (sameRecord(record, old) && !isFree(old, root)) return sendObject(call, 200, old)

@@ -3,6 +3,8 @@
 import { STATUS_AGAIN, STATUS_OK } from '../../../abi/status'
 import { now, stream } from '../../../sdk/calls'
 import { TextWriter } from '../../../sdk/text-writer'
+import { noteClusterRole } from '../auth/aggregation'
+import { noteRoleChange } from '../auth/grants'
 import { Failure, writeFailure } from '../http/failure'
 import { FORM_JSON } from '../http/accept'
 import { eventResource, namespaces } from '../resources/table'
@@ -48,6 +50,8 @@ export function publish(): void {
   const from = nextSequence
   for (let i = 0; i < changes.length; i++) {
     const change = changes[i]
+    noteRoleChange(change)
+    noteClusterRole(change)
     remember(change, objectKey(change.resource, change.namespace, change.name), selectionMayChange(change))
   }
   let ended = false
