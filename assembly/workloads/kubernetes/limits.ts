@@ -26,7 +26,7 @@ export const MAX_AUDIT_BYTES = 33554432
 /** A segment of it, unless one batch alone is larger. */
 export const MAX_AUDIT_SEGMENT_BYTES = 65536
 /** Events of reads that wait in memory for their commit. */
-export const MAX_AUDIT_WAITING_BYTES = 65536
+export const MAX_AUDIT_WAITING_BYTES = 262144
 /** Of an event: its URI, the name of a client (the real server's), and any other text; what is longer is cut, and the event says so. */
 export const MAX_AUDIT_URI_BYTES = 4096
 export const MAX_AUDIT_AGENT_BYTES = 1024

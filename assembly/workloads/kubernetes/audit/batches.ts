@@ -6,13 +6,11 @@ import { sha256 } from '../../../sdk/calls'
 import { TextWriter } from '../../../sdk/text-writer'
 import { MAX_AUDIT_SEGMENT_BYTES } from '../limits'
 import { refresh, settledVersion } from '../storage/store'
-import { forget, numberAt, oldestBytes, readEntry, ready, removeEntry, waitingBytes, waitingCount } from './entries'
-import { head, HASH_BYTES, headIs, putHead, readHead } from './head'
+import { forgetUpTo, numberAt, oldestBytes, readEntry, ready, waitingBytes, waitingCount } from './entries'
+import { head, HASH_BYTES, putHead, readHead } from './head'
 import { forgetReads } from './reads'
 import { appendBatch, begun, nothingBegun } from './segments'
 
-/** Entries of a batch. With segment, head, two dropped segments and what a call writes itself, they are fewer than a transaction may write. */
-const MAX_ENTRIES = 80
 /** A call that writes anyway makes a batch of so much. */
 const DUE_ENTRIES = 64
 const DUE_BYTES: usize = 49152
@@ -23,10 +21,9 @@ const batch = new TextWriter()
 const lines = new TextWriter()
 const hash = memory.data(32)
 
-/** The transaction of the batch that was made last, how many entries it takes, and its hash; 0 where its fate is known. */
+/** The transaction of the batch that was made last, and how many entries it takes; 0 where its fate is known. */
 let version: u64 = 0
 let taken = 0
-const madeHash = memory.data(32)
 
 /** Makes a batch if one is due. @returns 0, or a status with which this call cannot go on */
 export function batchIfDue(): i32 {
@@ -34,7 +31,7 @@ export function batchIfDue(): i32 {
   refresh()
   if (version > settledVersion) return STATUS_OK
   finishLast()
-  const settled = ready(settledVersion, MAX_ENTRIES, MAX_BATCH_BYTES)
+  const settled = ready(settledVersion, MAX_BATCH_BYTES)
   if (!isDue(settled, oldestBytes(settled))) return STATUS_OK
   const status = makeBatch()
   // Where nothing is written there is no room or no quiet: entries wait as they are
@@ -59,10 +56,10 @@ function isDue(entries: i32, bytes: usize): bool {
   return entries >= DUE_ENTRIES || bytes >= DUE_BYTES
 }
 
-// What the last batch took is in it, or still here. Reads the head.
+// What the head says is in batches waits no longer. Reads the head.
 function finishLast(): void {
   readHead()
-  if (version != 0 && headIs(madeHash)) forget(taken)
+  forgetUpTo(head.highest)
   version = 0
   taken = 0
 }
@@ -70,35 +67,31 @@ function finishLast(): void {
 // Behind `finishLast`. @returns 0, or a status: with `begun` this call cannot go on, without it nothing is written
 function makeBatch(): i32 {
   nothingBegun()
-  const count = ready(settledVersion, MAX_ENTRIES, MAX_BATCH_BYTES)
+  const count = ready(settledVersion, MAX_BATCH_BYTES)
+  if (count == 0) return STATUS_OK
   lines.clear()
   for (let i = 0; i < count; i++) {
-    const text = readEntry(numberAt(i))
-    if (text) lines.span(text)
+    const text = readEntry(i)
+    if (!text) continue
+    lines.span(text)
+    forgetReads(numberAt(i))
   }
+  const highest = numberAt(count - 1)
   if (lines.length == 0) {
-    forget(count)
+    forgetUpTo(highest)
     return STATUS_OK
   }
   const events = writeBatch()
   sha256(batch.at, batch.length, hash)
-  let status = appendBatch(batch)
+  const status = appendBatch(batch)
   if (status < 0) return status
   head.events += events
   memory.copy(head.hash, hash, HASH_BYTES)
-  for (let i = 0; i < count; i++) head.highest = max(head.highest, numberAt(i))
+  head.highest = highest
   const put = putHead()
   if (put < 0) return <i32>put
-  for (let i = 0; i < count; i++) {
-    const number = numberAt(i)
-    if (!readEntry(number)) continue
-    status = removeEntry(number)
-    if (status < 0) return status
-    forgetReads(number)
-  }
   version = <u64>put
   taken = count
-  memory.copy(madeHash, hash, HASH_BYTES)
   return STATUS_OK
 }
 

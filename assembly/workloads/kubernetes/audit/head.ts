@@ -1,6 +1,6 @@
 // The audit's head: how many events there were, the hash of the newest batch, and of what is no longer held the number and the hash. One
 // record under the key 0 ‖ "ah", as fresh as the store is: u64 events ‖ hash[32] ‖ u64 dropped ‖ their hash[32] ‖ u64 first segment ‖ u64
-// segment behind the last ‖ u64 length of the last ‖ u64 bytes of all ‖ u64 highest number of an entry.
+// segment behind the last ‖ u64 length of the last ‖ u64 bytes of all ‖ u64 number of the newest entry in a batch.
 import { STATUS_NOT_FOUND } from '../../../abi/status'
 import { get, put, random } from '../../../sdk/calls'
 import { countWrite } from './entries'
@@ -32,6 +32,7 @@ export class Head {
   set lastLength(value: usize) { store<u64>(at, <u64>value, 96) }
   get bytes(): u64 { return load<u64>(at, 104) }
   set bytes(value: u64) { store<u64>(at, value, 104) }
+  /** All entries up to this number are in batches. */
   get highest(): u64 { return load<u64>(at, 112) }
   set highest(value: u64) { store<u64>(at, value, 112) }
 }
@@ -57,8 +58,4 @@ export function makeHead(): i64 {
   random(head.hash, HASH_BYTES)
   memory.copy(head.droppedHash, head.hash, HASH_BYTES)
   return putHead()
-}
-
-export function headIs(hash: usize): bool {
-  return memory.compare(head.hash, hash, HASH_BYTES) == 0
 }

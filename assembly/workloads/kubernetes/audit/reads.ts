@@ -5,7 +5,7 @@ import { STATUS_OK, STATUS_QUOTA } from '../../../abi/status'
 import { now } from '../../../sdk/calls'
 import { TextWriter } from '../../../sdk/text-writer'
 import { MAX_AUDIT_WAITING_BYTES } from '../limits'
-import { putEntry, readEntry, takeNumber } from './entries'
+import { isStored, putEntry, takeNumber } from './entries'
 import { isFull, noteFull } from './reserve'
 
 const STORE_AFTER_MS: i64 = 1000
@@ -41,15 +41,15 @@ export function storeReads(): i32 {
   if (gathered.length == 0 && number == 0) return STATUS_OK
   // What room there is by now is for deletions
   if (isFull()) return STATUS_QUOTA
-  if (number != 0) {
-    if (!readEntry(number)) {
-      // Its transaction came to nothing: once more. Where it is under way this says so: try again
-      const status = putEntry(number, stored)
-      if (status == STATUS_QUOTA) noteFull()
-      return status
-    }
-    number = 0
+  if (number != 0 && !isStored(number)) {
+    // Its transaction came to nothing: once more. Where it is under way this says so: try again
+    const again = takeNumber()
+    const status = putEntry(again, stored)
+    if (status == STATUS_QUOTA) noteFull()
+    if (status == STATUS_OK) number = again
+    return status
   }
+  number = 0
   if (gathered.length == 0) return STATUS_OK
   const next = takeNumber()
   const status = putEntry(next, gathered)
