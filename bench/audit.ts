@@ -58,6 +58,10 @@ try {
     )
   }
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(rows, null, 2)}\n`)
+} catch (error) {
+  // How an enclave ended says more than that its session did
+  for (const { name, host } of sides) process.stderr.write(`${name}: ${JSON.stringify(host.events.at(-1))}\n`)
+  throw error
 } finally {
   for (const { enclave, host } of sides) {
     enclave.close()
