@@ -38,7 +38,9 @@ export function handleKernelPath(stream: Stream): bool {
   const method = buffer.at + REQUEST_HEADER_BYTES
   const path = method + methodLength
   if (!begins(path, pathLength, PREFIX)) return false
-  if (stream.session.role != ROLE_OWNER) answerError(stream, 403, 'ERR_OWNER_ONLY', 'these paths are for owners')
+  // Who brings an Authorization is whom that names, not who opened the channel (PROTOCOLS 8); here nobody but the channel has a name
+  const headers = path + pathLength
+  if (stream.session.role != ROLE_OWNER || hasAuthorization(headers, headers + <usize>load<u32>(buffer.at, HEADERS_LENGTH_AT))) answerError(stream, 403, 'ERR_OWNER_ONLY', 'these paths are for owners')
   else if (is(path, pathLength, HEADS)) {
     if (!is(method, methodLength, 'GET')) answerError(stream, 405, 'ERR_METHOD', 'GET shows the heads')
     else if (!hasStore) noStore(stream)
@@ -49,6 +51,16 @@ export function handleKernelPath(stream: Stream): bool {
     else acceptHead(stream, path + pathLength + <usize>load<u32>(buffer.at, HEADERS_LENGTH_AT), <usize>load<u32>(buffer.at, BODY_LENGTH_AT))
   } else users(stream, method, methodLength, path, pathLength)
   return true
+}
+
+// Lines "name: value\n", names lower-case.
+function hasAuthorization(at: usize, end: usize): bool {
+  while (at < end) {
+    if (begins(at, end - at, 'authorization:')) return true
+    while (at < end && load<u8>(at) != 0x0a) at++ // SAFETY: at < end
+    at++
+  }
+  return false
 }
 
 /** A JSON error, and the end of the stream. */

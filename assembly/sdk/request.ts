@@ -16,7 +16,8 @@ export class Request {
   role: u32
   /** The caller's Ed25519 key, 32 bytes. */
   key: Span
-  private headers: Span
+  /** Lines "name: value\n", names lower-case. */
+  headers: Span
 
   constructor(public id: u32, at: usize) {
     const method = <usize>load<u32>(at)

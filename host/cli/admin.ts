@@ -19,11 +19,9 @@ const BY_NAME = [
   ['lift-quarantine', 'let it be launched again'],
 ] as const
 
-export function addAdminVerbs(program: Command): Command {
-  const admin = program
-    .command('admin')
+export function addAdminVerbs(admin: Command): void {
+  admin
     .enablePositionalOptions()
-    .description('ask the host, by signed requests that are logged before they take effect')
     .addHelpText(
       'after',
       '\nExamples:\n  wasmclave admin status --watch\n  wasmclave admin stop --enclave-name echo --grace-seconds 10\n' +
@@ -73,7 +71,6 @@ export function addAdminVerbs(program: Command): Command {
       const opened = await readPersonKey(file, descriptor(passphraseFd))
       printJson({ File: file, PublicKey: publicHex(opened) })
     })
-  return admin
 }
 
 async function ask(data: string, request: Request): Promise<void> {

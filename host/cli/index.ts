@@ -1,27 +1,7 @@
 /** The command line: nitro-cli's verbs with its flags, and wasmclave's own beside them. One file a verb or a family of verbs. */
 import { Command, Option } from 'commander'
-import { addAdminVerbs } from './admin.ts'
-import { addProposalVerbs } from './admin-proposals.ts'
-import { attest } from './attest.ts'
-import { audit } from './audit.ts'
-import { auditKubernetes } from './audit-kubernetes.ts'
-import { backup, restore } from './backup.ts'
-import { badDocuments } from './bad-documents.ts'
-import { bench } from './bench.ts'
-import { claims } from './claims.ts'
-import { doctor } from './doctor.ts'
-import { buildEnclave, describeImage, pcr, signEnclave } from './eif.ts'
-import { describeEnclaves, console as refuseConsole, runEnclave, terminateEnclave } from './enclaves.ts'
 import { packageVersion } from './files.ts'
-import { grant } from './grant.ts'
-import { host } from './host.ts'
-import { addKmsVerbs } from './kms.ts'
 import { explain, failWith } from './output.ts'
-import { proxy } from './proxy.ts'
-import { addReleaseVerbs } from './release.ts'
-import { addStoreVerbs } from './store.ts'
-import { up } from './up.ts'
-import { verify } from './verify.ts'
 
 const DATA = ['--data <dir>', 'data folder of the host', '.wasmclave'] as const
 
@@ -30,6 +10,14 @@ const METRICS = [
   'serve counters for Prometheus on 127.0.0.1, 0 for any; off by default',
 ] as const
 const STORE_HELP = 'what keeps the stores: lmdb, etcd://HOST:PORT,HOST:PORT, or a JSON file with settings'
+
+/** A verb's file is read when the verb is called: most of a start would be files that it does not need. */
+const later =
+  <Name extends string>(load: () => Promise<Record<Name, (...args: never[]) => unknown>>, name: Name) =>
+  async (...given: unknown[]): Promise<void> => {
+    const verbs = await load()
+    await (verbs[name] as (...args: unknown[]) => unknown)(...given)
+  }
 
 /** Every verb shows how it is called; lines have 100 columns at most. */
 const examples = (...lines: string[]) =>
@@ -72,7 +60,10 @@ program
     ),
   )
   .action((options) =>
-    up(
+    later(
+      () => import('./up.ts'),
+      'up',
+    )(
       options.port === '0'
         ? {
             ...options,
@@ -100,7 +91,10 @@ program
   .option('--json', 'one JSON object a line on stdout')
   .addHelpText('after', examples('wasmclave host --development', 'wasmclave host --data /srv/host --port 0 --json'))
   .action((options) =>
-    host(options.port === '0' && options.kmsPort === '7445' ? { ...options, kmsPort: '0' } : options),
+    later(
+      () => import('./host.ts'),
+      'host',
+    )(options.port === '0' && options.kmsPort === '7445' ? { ...options, kmsPort: '0' } : options),
   )
 
 program
@@ -128,7 +122,7 @@ program
       'wasmclave grant --show echo-2.grant',
     ),
   )
-  .action(grant)
+  .action(later(() => import('./grant.ts'), 'grant'))
 
 program
   .command('build-enclave')
@@ -142,7 +136,7 @@ program
   .option('--version <version>', 'image version in the metadata')
   .option('--metadata <file>', 'custom metadata, JSON of at most 4,096 bytes')
   .addHelpText('after', examples('wasmclave build-enclave --docker-dir assembly/workloads/echo --output-file echo.eif'))
-  .action(buildEnclave)
+  .action(later(() => import('./eif.ts'), 'buildEnclave'))
 
 program
   .command('sign-eif')
@@ -154,14 +148,14 @@ program
     'after',
     examples('wasmclave sign-eif --eif-path echo.eif --signing-certificate cert.pem --private-key key.pem'),
   )
-  .action(signEnclave)
+  .action(later(() => import('./eif.ts'), 'signEnclave'))
 
 program
   .command('describe-eif')
   .description('what an image is')
   .requiredOption('--eif-path <file>')
   .addHelpText('after', examples('wasmclave describe-eif --eif-path echo.eif'))
-  .action(describeImage)
+  .action(later(() => import('./eif.ts'), 'describeImage'))
 
 program
   .command('pcr')
@@ -169,7 +163,7 @@ program
   .option('--input <file>')
   .option('--signing-certificate <pem>')
   .addHelpText('after', examples('wasmclave pcr --input workload.wasm', 'wasmclave pcr --signing-certificate cert.pem'))
-  .action(pcr)
+  .action(later(() => import('./eif.ts'), 'pcr'))
 
 program
   .command('run-enclave')
@@ -194,7 +188,7 @@ program
       'wasmclave run-enclave --config enclave.json',
     ),
   )
-  .action(runEnclave)
+  .action(later(() => import('./enclaves.ts'), 'runEnclave'))
 
 program
   .command('describe-enclaves')
@@ -202,7 +196,7 @@ program
   .option(...DATA)
   .option('--metadata')
   .addHelpText('after', examples('wasmclave describe-enclaves --metadata'))
-  .action(describeEnclaves)
+  .action(later(() => import('./enclaves.ts'), 'describeEnclaves'))
 
 program
   .command('terminate-enclave')
@@ -215,7 +209,7 @@ program
     'after',
     examples('wasmclave terminate-enclave --enclave-name echo', 'wasmclave terminate-enclave --all'),
   )
-  .action(terminateEnclave)
+  .action(later(() => import('./enclaves.ts'), 'terminateEnclave'))
 
 program
   .command('audit')
@@ -239,7 +233,11 @@ program
       'wasmclave audit --kubernetes --output kubernetes.audit',
     ),
   )
-  .action((options) => (options.kubernetes ? auditKubernetes(options) : audit(options)))
+  .action((options) =>
+    options.kubernetes
+      ? later(() => import('./audit-kubernetes.ts'), 'auditKubernetes')(options)
+      : later(() => import('./audit.ts'), 'audit')(options),
+  )
 
 program
   .command('console')
@@ -249,7 +247,7 @@ program
   .option('--enclave-name <name>')
   .option('--disconnect-timeout <s>')
   .addHelpText('after', examples('wasmclave console --enclave-name echo   # exit code 44'))
-  .action(refuseConsole)
+  .action(later(() => import('./enclaves.ts'), 'console'))
 
 program
   .command('explain')
@@ -272,13 +270,13 @@ const attestCommand = program
   .option('--reference-values <file>', 'for the bundle: what "release sign" wrote')
   .option('--output <file>', 'where the document goes; required')
   .addHelpText('after', examples('wasmclave attest --enclave-name keyvalue --nonce 00ff --output doc.cbor'))
-  .action(attest)
+  .action(later(() => import('./attest.ts'), 'attest'))
 attestCommand
   .command('bad-documents')
   .description('wrong documents, one fault each, and what a verifier must make of them')
   .requiredOption('--output <dir>', 'an empty folder, or one to be made')
   .addHelpText('after', '\nExample:\n  wasmclave attest bad-documents --output bad')
-  .action(badDocuments)
+  .action(later(() => import('./bad-documents.ts'), 'badDocuments'))
 
 const verifyCommand = program
   .command('verify')
@@ -298,7 +296,7 @@ for (let index = 0; index < 32; index++)
   verifyCommand.addOption(
     new Option(`--pcr${index} <hex>`, `reference value of PCR${index}`).hideHelp(index > 4 && index !== 8),
   )
-verifyCommand.action(verify)
+verifyCommand.action(later(() => import('./verify.ts'), 'verify'))
 
 program
   .command('proxy')
@@ -308,9 +306,10 @@ program
   .option('--port <port>', '0 for any', '7444')
   .option('--plain', 'http instead of https')
   .option('--kubeconfig <file>', 'write a kubeconfig for this proxy')
+  .option('--identity <file>', "key of an enrolled user that opens the sessions, PEM; the owner's if none is given")
   .option('--json', 'one JSON object a line on stdout')
   .addHelpText('after', examples('wasmclave proxy --enclave-name keyvalue --port 0 --json'))
-  .action(proxy)
+  .action(later(() => import('./proxy.ts'), 'proxy'))
 
 program
   .command('claims')
@@ -330,14 +329,14 @@ program
       'wasmclave claims --only 1 7',
     ),
   )
-  .action(claims)
+  .action(later(() => import('./claims.ts'), 'claims'))
 
 program
   .command('doctor')
   .description('what holds on this machine and what it lacks, in plain words')
   .option('--json', 'findings as JSON')
   .addHelpText('after', examples('wasmclave doctor', 'wasmclave doctor --json'))
-  .action(doctor)
+  .action(later(() => import('./doctor.ts'), 'doctor'))
 
 program
   .command('bench')
@@ -346,12 +345,24 @@ program
   .option('--json <file>', 'the result, for programs')
   .option('--html <file>', 'the result as one page with charts')
   .addHelpText('after', examples('wasmclave bench --quick', 'wasmclave bench --html figures.html'))
-  .action(bench)
+  .action(later(() => import('./bench.ts'), 'bench'))
 
-addProposalVerbs(addAdminVerbs(program))
-addKmsVerbs(program)
-addReleaseVerbs(program)
-addStoreVerbs(program)
+await family('admin', 'ask the host, by signed requests that are logged before they take effect', async (admin) => {
+  const [requests, proposals] = await Promise.all([import('./admin.ts'), import('./admin-proposals.ts')])
+  requests.addAdminVerbs(admin)
+  proposals.addProposalVerbs(admin)
+})
+await family('kms', "the host's AWS KMS: keys, policies, and any of its operations", async (kms) =>
+  (await import('./kms.ts')).addKmsVerbs(kms),
+)
+await family('release', 'build, test, sign, publish and verify what may run', async (release) =>
+  (await import('./release.ts')).addReleaseVerbs(release),
+)
+await family(
+  'store',
+  "an enclave's store: whether it is the newest, and the owner's decision where nobody knows",
+  async (store) => (await import('./store.ts')).addStoreVerbs(store),
+)
 program
   .command('backup')
   .description("an enclave's store as a file, while it is served; sealed as it lies there")
@@ -359,13 +370,19 @@ program
   .requiredOption('--enclave-name <name>')
   .requiredOption('--output <file>')
   .addHelpText('after', examples('wasmclave backup --enclave-name keyvalue --output keyvalue.backup'))
-  .action(backup)
+  .action(later(() => import('./backup.ts'), 'backup'))
 program
   .command('restore')
   .description('a backup in the place of a store that nobody uses: stale, until its owner accepts it')
   .option(...DATA)
   .argument('<file>')
   .addHelpText('after', examples('wasmclave restore keyvalue.backup'))
-  .action(restore)
+  .action(later(() => import('./backup.ts'), 'restore'))
 
 program.parseAsync().catch(failWith)
+
+/** Verbs of one subject: only where it is named are they read and added. */
+async function family(name: string, description: string, add: (command: Command) => Promise<void>): Promise<void> {
+  const command = program.command(name).description(description)
+  if (process.argv.slice(2).includes(name)) await add(command)
+}

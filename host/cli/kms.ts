@@ -15,14 +15,11 @@ type Data = { data: string }
 const MAX_PAGES = 1000
 
 /** Adds the family; its verbs inherit the program's exit codes. */
-export function addKmsVerbs(program: Command): void {
-  const kms = program
-    .command('kms')
-    .description("the host's AWS KMS: keys, policies, and any of its operations")
-    .addHelpText(
-      'after',
-      '\nExamples:\n  wasmclave kms create-key --alias alias/first\n  wasmclave kms explain-policy alias/first\n  eval "$(wasmclave kms env)"',
-    )
+export function addKmsVerbs(kms: Command): void {
+  kms.addHelpText(
+    'after',
+    '\nExamples:\n  wasmclave kms create-key --alias alias/first\n  wasmclave kms explain-policy alias/first\n  eval "$(wasmclave kms env)"',
+  )
   const verb = (name: string, description: string) =>
     kms.command(name).description(description).option('--data <dir>', 'data folder of the host', '.wasmclave')
 

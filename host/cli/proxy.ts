@@ -22,11 +22,13 @@ export type ProxyCommandOptions = {
   json?: boolean
   /** Where to write a kubeconfig. */
   kubeconfig?: string
+  /** Key that opens the sessions, where it is not the owner's: an enrolled user's. */
+  identity?: string
 }
 
 export async function proxy(options: ProxyCommandOptions): Promise<void> {
   const { folder } = findHost(options.data)
-  const identity = await identityFromPem(readText(join(folder.customer, 'owner.key')))
+  const identity = await identityFromPem(readText(options.identity ?? join(folder.customer, 'owner.key')))
   const say = (line: string) => void (options.json ? process.stderr : process.stdout).write(`${line}\n`)
   const tokens = new HeadTokenFile(folder, options.enclaveName)
   let appraisals = 0
@@ -56,6 +58,7 @@ export async function proxy(options: ProxyCommandOptions): Promise<void> {
     tls,
     credential,
     request: (each) => sessions.send(each),
+    lend: (each) => sessions.lend(each),
   })
   const address = await server.listen()
   if (options.kubeconfig !== undefined)

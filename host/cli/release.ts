@@ -7,10 +7,8 @@ import { signReleaseFiles } from './release-sign.ts'
 import { testRelease } from './release-test.ts'
 import { verifyRelease } from './release-verify.ts'
 
-export function addReleaseVerbs(program: Command): void {
-  const release = program
-    .command('release')
-    .description('build, test, sign, publish and verify what may run')
+export function addReleaseVerbs(release: Command): void {
+  release
     .enablePositionalOptions()
     .addHelpText(
       'after',

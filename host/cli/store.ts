@@ -25,11 +25,8 @@ import { findHost } from './running-host.ts'
 type StoreOptions = { data: string; enclaveName: string; json?: boolean; yes?: boolean }
 
 /** Adds the family; its verbs inherit the program's exit codes. */
-export function addStoreVerbs(program: Command): void {
-  const store = program
-    .command('store')
-    .description("an enclave's store: whether it is the newest, and the owner's decision where nobody knows")
-    .addHelpText('after', '\nExample:\n  wasmclave store heads --enclave-name keyvalue')
+export function addStoreVerbs(store: Command): void {
+  store.addHelpText('after', '\nExample:\n  wasmclave store heads --enclave-name keyvalue')
   const verb = (name: string, description: string) =>
     store
       .command(name)

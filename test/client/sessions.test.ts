@@ -2,6 +2,7 @@
 import t from 'tap'
 import { MAX_STREAMS } from '../../assembly/abi/limits.ts'
 import type { Enclave } from '../../host/client/connect.ts'
+import type { ChannelResponse, Exchange } from '../../host/client/fetch.ts'
 import { NotSentError, type RelayedRequest, Sessions } from '../../host/client/proxy/sessions.ts'
 import { RefusedError, UnavailableError } from '../../host/errors.ts'
 
@@ -10,7 +11,7 @@ const REQUEST: RelayedRequest = { method: 'GET', path: '/', headers: [], body: n
 class FakeEnclave {
   ended = false
   openRequests = 0
-  exchange() {
+  exchange(_request?: RelayedRequest): Exchange {
     if (this.ended) throw new UnavailableError('ERR_SESSION_ENDED', 'over')
     this.openRequests++
     return { response: Promise.resolve({ status: 200, headers: [], body: new Uint8Array(0) }), cancel: () => {} }
@@ -112,4 +113,57 @@ t.test('closes all its sessions', async (t) => {
   await sessions.send(REQUEST)
   sessions.close()
   t.equal((made[0] as FakeEnclave).ended, true)
+})
+
+/** An enclave that answers each request as it is told to, and keeps what it was asked. */
+class AnsweringEnclave extends FakeEnclave {
+  readonly asked: RelayedRequest[] = []
+  readonly #answer: ChannelResponse
+  constructor(status: number, headers: ChannelResponse['headers']) {
+    super()
+    this.#answer = { status, headers, body: new Uint8Array(0) }
+  }
+  override exchange(request?: RelayedRequest): Exchange {
+    const { cancel } = super.exchange()
+    this.asked.push(request as RelayedRequest)
+    return { response: Promise.resolve(this.#answer), cancel }
+  }
+}
+
+t.test('lends a session only of an enclave that has refused a made-up token by name, and asks it once', async (t) => {
+  const challenge: ChannelResponse['headers'] = [['www-authenticate', 'Bearer realm="wasmclave enclave"']]
+  const bearing: RelayedRequest = { ...REQUEST, headers: [['authorization', 'Bearer a.b.c']] }
+  const judging = new AnsweringEnclave(401, challenge)
+  const { sessions } = under(async () => judging)
+  t.ok(await sessions.lend(bearing))
+  t.ok(await sessions.lend(bearing))
+  t.equal(judging.asked.length, 3, 'one question, two requests')
+  t.match(judging.asked[0], { method: 'GET', headers: [['authorization', /^Bearer [\w-]{43}\.[\w-]{43}\.[\w-]{43}$/]] })
+  for (const headers of [[], [...bearing.headers, ...bearing.headers]] as RelayedRequest['headers'][])
+    t.equal(await sessions.lend({ ...bearing, headers }), undefined, `${headers.length} of Authorization`)
+  for (const [status, said] of [
+    [200, challenge],
+    [401, []],
+    [401, [['www-authenticate', 'Bearer']]],
+    [404, []],
+  ] as [number, ChannelResponse['headers']][]) {
+    const other = new AnsweringEnclave(status, said)
+    const under_ = under(async () => other).sessions
+    t.equal(await under_.lend(bearing), undefined, `${status} ${said}`)
+    t.equal(other.asked.length, 1, 'only what nobody had asked')
+  }
+})
+
+t.test('asks each session anew, and says of one that could not be asked that nothing was sent', async (t) => {
+  const judging = [['www-authenticate', 'Bearer realm="wasmclave enclave"']] as ChannelResponse['headers']
+  const enclaves = [new AnsweringEnclave(401, judging), new AnsweringEnclave(200, [])]
+  const bearing: RelayedRequest = { ...REQUEST, headers: [['authorization', 'Bearer a.b.c']] }
+  const { sessions, made } = under(async () => enclaves.shift() as AnsweringEnclave)
+  t.ok(await sessions.lend(bearing))
+  ;(made[0] as FakeEnclave).ended = true
+  t.equal(await sessions.lend(bearing), undefined, 'another enclave, which was not asked')
+  const failing = under(async () => {
+    throw new UnavailableError('ERR_GATEWAY_CLOSED', 'gone')
+  })
+  await t.rejects(failing.sessions.lend(bearing), NotSentError)
 })

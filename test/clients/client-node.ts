@@ -46,6 +46,17 @@ async function objects(library: Library, core: CoreApi, tally: Tally): Promise<v
   }
   const read = await core.readNamespacedConfigMap({ namespace, name: 'a' })
   tally.equal(read.data, { j: '5', k: '2', m: '3', s: '4' }, SUITE, 'patches in three ways')
+  const applied = library.setHeaderOptions('Content-Type', library.PatchStrategy.ServerSideApply)
+  const configuration = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'applied' }, data: { k: '1' } }
+  const apply = (fieldManager: string, data: object, force = false) =>
+    core.patchNamespacedConfigMap(
+      { namespace, name: 'applied', fieldManager, force, body: { ...configuration, data } },
+      applied,
+    )
+  tally.equal((await apply('one', { k: '1' })).data, { k: '1' }, SUITE, 'applies what is not there yet')
+  tally.equal(await apply('two', { k: '2' }).then(() => 0, statusOf), 409, SUITE, 'does not apply against another')
+  tally.equal((await apply('two', { k: '2' }, true)).data, { k: '2' }, SUITE, 'unless it is forced')
+  await core.deleteNamespacedConfigMap({ namespace, name: 'applied' })
   const secret = await core.createNamespacedSecret({
     namespace,
     body: { metadata: { generateName: 's-' }, stringData: { a: 'b' } },

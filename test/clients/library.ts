@@ -52,7 +52,7 @@ export type Library = {
   CoordinationV1Api: new (config: never) => LeaseApi
   makeInformer(config: KubeConfig, path: string, list: () => Promise<List>): Informer
   Watch: new (config: KubeConfig) => Watch
-  PatchStrategy: Record<'JsonPatch' | 'MergePatch' | 'StrategicMergePatch', string>
+  PatchStrategy: Record<'JsonPatch' | 'MergePatch' | 'StrategicMergePatch' | 'ServerSideApply', string>
   setHeaderOptions(name: string, value: string): unknown
   V1MicroTime: new (date: Date | number) => unknown
 }

@@ -1,13 +1,15 @@
 /**
- * `npm run clients -- [--only 1.35,client-node]`: real kubectl of four versions and the JavaScript client against a host of this checkout.
+ * `npm run clients -- [--only 1.35,client-node]`: real kubectl of four versions, helm 4 and the JavaScript client against a host of this checkout.
  * Installs the clients into a cache folder the first time. Ends with the line `N passed, N failed`.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { canarySuite } from './canary.ts'
 import { clientNodeSuite } from './client-node.ts'
-import { clientNode, KUBECTL_VERSIONS, kubectlBinary } from './install.ts'
+import { helmSuite } from './helm.ts'
+import { clientNode, helmBinary, KUBECTL_VERSIONS, kubectlBinary } from './install.ts'
 import { Kubectl } from './kubectl.ts'
 import { kubectlScript } from './kubectl-script.ts'
 import { restartSuite } from './restart.ts'
@@ -17,7 +19,7 @@ import { Tally } from './tally.ts'
 /** All of it: a client that hangs fails the run and does not stop it. */
 const RUN_MS = 540_000
 
-const SUITES = [...KUBECTL_VERSIONS, 'client-node', 'restart']
+const SUITES = [...KUBECTL_VERSIONS, 'canary', 'helm', 'client-node', 'restart']
 const { values } = parseArgs({ options: { only: { type: 'string' } } })
 const chosen = values.only === undefined ? SUITES : values.only.split(',')
 const unknown = chosen.filter((name) => !SUITES.includes(name))
@@ -37,6 +39,7 @@ process.once('uncaughtException', (error) => void finish(String(error.stack)))
 /** Installs first: what takes long then is the network's, and none of what is measured. */
 const versions = KUBECTL_VERSIONS.filter((version) => chosen.includes(version))
 const binaries = versions.map(kubectlBinary)
+const helm = chosen.includes('helm') ? helmBinary() : ''
 const library = chosen.some((name) => name === 'client-node' || name === 'restart') ? clientNode() : ''
 try {
   await server.start()
@@ -47,6 +50,12 @@ try {
       ),
     ),
   )
+  if (chosen.includes('canary')) {
+    const kubectl = new Kubectl('canary', kubectlBinary('1.35'), server.kubeconfig, folder, tally)
+    await timed('canary', () => canarySuite(kubectl, server))
+  }
+  if (chosen.includes('helm'))
+    await timed('helm', () => helmSuite(helm, kubectlBinary('1.35'), server.kubeconfig, folder, tally))
   if (chosen.includes('client-node'))
     await timed('client-node', () => clientNodeSuite(library, server.kubeconfig, tally))
   if (chosen.includes('restart')) await timed('restart', () => restartSuite(library, server, tally))

@@ -40,6 +40,16 @@ export class KubernetesServer {
     clearTimeout(timer)
   }
 
+  /** Of the command that started the host. */
+  get pid(): number {
+    return this.#child?.pid ?? 0
+  }
+
+  /** Of the customer's proxy. */
+  get proxyPid(): number {
+    return below(this.pid).find(isProxy) ?? 0
+  }
+
   /** kill -9 of every process that works on this folder but the customer's proxy, which ends when it has nobody to serve for. */
   async kill(): Promise<void> {
     for (const pid of [this.#child?.pid ?? 0, ...descendants(this.#child?.pid ?? 0)]) signal(pid, 'SIGKILL')
@@ -57,8 +67,12 @@ export class KubernetesServer {
   }
 }
 
-/** All processes below one, the proxy among them left out. */
+/** All processes below one, the proxy left out. */
 function descendants(root: number): number[] {
+  return below(root).filter((pid) => !isProxy(pid))
+}
+
+function below(root: number): number[] {
   const parents = new Map<number, number>()
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue
@@ -73,7 +87,7 @@ function descendants(root: number): number[] {
     const parent = parents.get(pid)
     return parent !== undefined && parent > 1 && (parent === root || isBelow(parent))
   }
-  return [...parents.keys()].filter((pid) => isBelow(pid) && !isProxy(pid))
+  return [...parents.keys()].filter(isBelow)
 }
 
 function isProxy(pid: number): boolean {

@@ -26,7 +26,7 @@ async function captured(run: () => Promise<unknown>): Promise<string> {
 /** `wasmclave release …` and `wasmclave admin …`. @returns what was printed */
 export async function verb(...argv: string[]): Promise<string> {
   const program = new Command('wasmclave').exitOverride().enablePositionalOptions()
-  addReleaseVerbs(program)
+  addReleaseVerbs(program.command('release'))
   addProposalVerbs(program.command('admin'))
   return captured(() => program.parseAsync(argv, { from: 'user' }))
 }

@@ -7,6 +7,7 @@ import {
 } from '../../assembly/workloads/kubernetes/limits.ts'
 import { configMap, DEFAULT, KubernetesShell, MERGE_PATCH } from '../kit/kubernetes.ts'
 import { auditedSince, EVENTS, readAudit } from '../kit/kubernetes-audit.ts'
+import { clusterBinding } from '../kit/kubernetes-users.ts'
 
 const USER = { role: 2, key: new Uint8Array(32).fill(0xab) }
 const SECRETS = `${DEFAULT}/secrets`
@@ -194,6 +195,55 @@ t.test('is for owners by a channel of their own, and nobody else', async (t) => 
   t.equal(at.ask('GET', `${EVENTS}?after=x`).status, 400)
   const { events } = await readAudit(at)
   t.match(events.at(-3), { requestURI: EVENTS, responseStatus: { code: 403 } }, 'who is refused is audited')
+})
+
+t.test('says who a token or an impersonation stands for, by which role, and lets neither read it', async (t) => {
+  const at = new KubernetesShell()
+  at.create('serviceaccounts', { metadata: { name: 'robot' } })
+  const binding = clusterBinding('robots', 'cluster-admin', ['sa:default/robot'])
+  at.demand(201, 'POST', '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings', binding)
+  const seen = (await readAudit(at)).head.events
+  const { version } = at.shell
+  const made = at.demand(201, 'POST', `${DEFAULT}/serviceaccounts/robot/token`, {})
+  t.equal(at.shell.version, version + 1n, 'a token is not issued before that is durable')
+  const { token } = made.status
+  const bearer = { headers: { authorization: `Bearer ${token}` } }
+  at.demand(404, 'GET', `${SECRETS}/x`, undefined, bearer)
+  at.demand(403, 'GET', EVENTS, undefined, bearer)
+  at.demand(404, 'GET', `${SECRETS}/x`, undefined, {
+    headers: { 'impersonate-user': 'system:serviceaccount:default:robot' },
+  })
+  const found = await auditedSince(at, seen)
+  const robot = {
+    username: 'system:serviceaccount:default:robot',
+    groups: ['system:serviceaccounts', 'system:serviceaccounts:default', 'system:authenticated'],
+  }
+  const byToken = {
+    ...robot,
+    uid: /^[0-9a-f-]{36}$/,
+    extra: { 'authentication.kubernetes.io/credential-id': [/^JTI=/] },
+  }
+  const allowed = {
+    'authorization.k8s.io/decision': 'allow',
+    'authorization.k8s.io/reason': /^RBAC: allowed by ClusterRoleBinding "robots" of ClusterRole "cluster-admin"/,
+  }
+  t.match(found, [
+    {
+      verb: 'create',
+      objectRef: { resource: 'serviceaccounts', subresource: 'token', name: 'robot' },
+      responseStatus: { code: 201 },
+    },
+    { requestURI: EVENTS, annotations: { 'authorization.k8s.io/decision': 'forbid' }, user: byToken },
+    { verb: 'get', user: byToken, impersonatedUser: undefined, annotations: allowed },
+    {
+      verb: 'get',
+      user: { groups: ['system:masters', 'system:authenticated'] },
+      impersonatedUser: robot,
+      annotations: allowed,
+    },
+  ])
+  t.equal(found.length, 4)
+  t.notMatch(JSON.stringify(found), token.split('.')[2], 'no token stands in it')
 })
 
 t.test('cuts what is longer than an event may hold, and says so', async (t) => {

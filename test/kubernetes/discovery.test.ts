@@ -203,6 +203,7 @@ t.test('has an OpenAPI v3 for each version, at a URL with its hash', async (t) =
   )
   t.same(Object.keys(paths), [
     'api/v1',
+    'apis/apiextensions.k8s.io/v1',
     'apis/authentication.k8s.io/v1',
     'apis/authorization.k8s.io/v1',
     'apis/coordination.k8s.io/v1',

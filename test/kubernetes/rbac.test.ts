@@ -51,6 +51,7 @@ const ROWS: [method: string, path: string, body: unknown, may: Name[]][] = [
   ['GET', `${HOME}/secrets`, undefined, EDITORS],
   ['POST', `${HOME}/secrets`, object('new'), EDITORS],
   ['GET', `${HOME}/serviceaccounts/default`, undefined, READERS],
+  ['POST', `${HOME}/serviceaccounts/default/token`, {}, EDITORS],
   ['GET', LEASES, undefined, EDITORS],
   ['POST', LEASES, object('l'), EDITORS],
   ['GET', HOME, undefined, READERS],

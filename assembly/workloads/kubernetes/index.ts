@@ -10,6 +10,8 @@ import { aggregateRoles } from './auth/aggregation'
 import { addDefaultRoles } from './auth/defaults'
 import { makeSigningKey } from './auth/signing-key'
 import './schema/kinds'
+import { cleanUpDefinitions } from './custom/cleanup'
+import { refreshDefinitions } from './custom/registry'
 import { clearFailure, fail, failTooMany } from './http/failure'
 import { clearIssues } from './http/issues'
 import { body, clearWarnings, sendFailure } from './http/response'
@@ -79,6 +81,7 @@ export function tick(): i32 {
   begin()
   settleHistory()
   let status = emptyNamespaces()
+  if (status == STATUS_OK && !hasWritten()) status = cleanUpDefinitions()
   if (status == STATUS_OK && !hasWritten()) status = continueJobs()
   if (status == STATUS_OK && !hasWritten()) status = aggregateRoles()
   if (status < 0) return status
@@ -111,6 +114,7 @@ export function drained(request: u32): void {
 function begin(): void {
   collect()
   resetArena()
+  refreshDefinitions()
   clearFailure()
   clearIssues()
   clearWarnings()

@@ -31,7 +31,22 @@ export const MAX_AUDIT_WAITING_BYTES = 262144
 export const MAX_AUDIT_URI_BYTES = 4096
 export const MAX_AUDIT_AGENT_BYTES = 1024
 export const MAX_AUDIT_TEXT_BYTES = 512
+/** Custom resources, and what their definitions may take: as text, and compiled, one and all together. */
+export const MAX_DEFINITIONS = 256
+export const MAX_DEFINITION_BYTES = 1048576
+export const MAX_ALL_DEFINITION_BYTES = 8388608
+export const MAX_COMPILED_BYTES = 6291456
+export const MAX_ALL_COMPILED_BYTES = 33554432
+/** Schemas in a definition, those of properties and alternatives included, and how deep they lie in one another. */
+export const MAX_SCHEMAS = 20000
+export const MAX_SCHEMA_DEPTH = 64
+export const MAX_VERSIONS = 16
+/** Of a pattern: each repetition is as many times what it repeats. */
+export const MAX_PATTERN_STATES = 4096
 /** Bytes of all roles that are bound and their bindings, as stored and as indexed: above it nobody but owners may do anything. */
 export const MAX_RULE_BYTES = 16777216
 /** Comparisons of texts that one role or binding may take to be checked against what its writer holds. */
 export const MAX_ESCALATION_STEPS = 4000000
+/** Of a ServiceAccount's token, as the real server bounds it. */
+export const MIN_TOKEN_SECONDS = 600
+export const MAX_TOKEN_SECONDS = 4294967296

@@ -5,7 +5,7 @@ import { Scan } from '../../sdk/store'
 import { TextWriter } from '../../sdk/text-writer'
 import { body, send } from './http/response'
 import { auditedEvents } from './audit/index'
-import { resources } from './resources/table'
+import { storedResources } from './resources/table'
 import { collectionPrefix } from './storage/key'
 import { historyBytes, nextSequence, oldest } from './watch/history'
 import { watcherCount } from './watch/watchers'
@@ -34,21 +34,20 @@ export function sendMetrics(request: u32): i32 {
   out.ascii('apiserver_audit_event_total ').number(auditedEvents).byte(0x0a)
   family(out, 'apiserver_storage_objects', 'gauge', 'Objects in the store.')
   sums.clear()
-  for (let i = 0; i < resources.length; i++) {
-    if (resources[i].isVirtual) continue
-    const scan = new Scan(collectionPrefix(resources[i], new Span(0, 0)), new Span(0, 0), 256)
+  for (let i = 0; i < storedResources.length; i++) {
+    const scan = new Scan(collectionPrefix(storedResources[i], new Span(0, 0)), new Span(0, 0), 256)
     let objects: i64 = 0
     let bytes: i64 = 0
     while (scan.next()) {
       objects++
       bytes += scan.key.length + scan.value.length
     }
-    sums.set(resources[i].qualified, bytes)
-    out.ascii('apiserver_storage_objects{resource="' + resources[i].qualified + '"} ').number(objects).byte(0x0a)
+    sums.set(storedResources[i].qualified, bytes)
+    out.ascii('apiserver_storage_objects{resource="' + storedResources[i].qualified + '"} ').number(objects).byte(0x0a)
   }
   family(out, 'apiserver_storage_size_bytes', 'gauge', 'What they take in the store.')
-  for (let i = 0; i < resources.length; i++)
-    if (!resources[i].isVirtual) out.ascii('apiserver_storage_size_bytes{resource="' + resources[i].qualified + '"} ').number(sums.get(resources[i].qualified)).byte(0x0a)
+  for (let i = 0; i < storedResources.length; i++)
+    out.ascii('apiserver_storage_size_bytes{resource="' + storedResources[i].qualified + '"} ').number(sums.get(storedResources[i].qualified)).byte(0x0a)
   return send(request, 200, 'text/plain; version=0.0.4; charset=utf-8', out.at, out.length)
 }
 

@@ -6,6 +6,8 @@ import { identify, isMaster } from './auth/asker'
 import { decisionReason } from './auth/authorize'
 import { auditReason, auditRefusal, auditRequest } from './audit/index'
 import { AUDIT_PATH, serveAudit } from './audit/serve'
+import { answerReview } from './auth/reviews'
+import { createToken } from './auth/token-request'
 import { serveDiscovery } from './discovery/index'
 import { acceptedForm, FORM_NONE } from './http/accept'
 import { Call } from './http/call'
@@ -63,7 +65,7 @@ function verbOf(call: Call): string {
   const named = call.name.length > 0
   let verb = ''
   if (method.is('GET') || method.is('HEAD')) verb = named ? 'get' : queryBool(call.request, 'watch') ? 'watch' : 'list'
-  else if (method.is('POST')) verb = named ? '' : 'create'
+  else if (method.is('POST')) verb = named && !call.hasSubresource ? '' : 'create'
   else if (method.is('PUT')) verb = named ? 'update' : ''
   else if (method.is('PATCH')) verb = named ? 'patch' : ''
   else if (method.is('DELETE')) verb = named ? 'delete' : 'deletecollection'
@@ -111,6 +113,8 @@ function serve(call: Call, verb: string): i32 {
   }
   const include = query(call.request, 'includeObject')
   if (include) call.includeObject = include.is('Object') ? INCLUDE_OBJECT : include.is('None') ? INCLUDE_NONE : INCLUDE_METADATA
+  if (call.resource.isVirtual) return answerReview(call)
+  if (call.hasSubresource && verb == 'create') return createToken(call)
   if (call.resource == namespaces && verb != 'get' && verb != 'list' && verb != 'watch') namespaceChanged()
   if (verb == 'get') return getObject(call)
   if (verb == 'list') return listObjects(call)

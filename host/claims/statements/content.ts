@@ -1,22 +1,17 @@
 /** 2. Nobody can read, copy, extract, modify or otherwise access content in an instance. */
-import { closeSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { connect, identityFromPem } from '../../client/index.ts'
 import { type Attempt, type Finding, impossible, refused, sharedTwin, through } from '../attempt.ts'
 import { holdsCanary } from '../canary.ts'
 import type { Claim } from '../claim.ts'
 import { get } from '../doors.ts'
+import { searchProcessMemory } from '../process-memory.ts'
 import type { HostProcess } from '../processes.ts'
 import { Tap } from '../tap.ts'
 import { policyFor, type Signer, type Target } from '../target.ts'
 
 const STRANGERS: Signer[] = ['operator', 'approver-1', 'approver-2', 'stranger']
-const WINDOW_BYTES = 4 * 1_048_576
-/** Twice as long as any form of the canary: what lies across two windows is found too. */
-const OVERLAP_BYTES = 512
-/** A mapping above it is address space that Node reserves and does not use; what it uses of it is read. */
-const MAX_MAPPING_BYTES = 2 ** 31
-
 export const content: Claim = {
   number: 2,
   statement: 'No one can read, copy, extract, modify or otherwise access content in an instance',
@@ -110,38 +105,12 @@ function memory(target: Target): Attempt[] {
 }
 
 function searchMemory(target: Target, { pid }: HostProcess): Finding {
-  let file: number
-  try {
-    file = openSync(`/proc/${pid}/mem`, 'r')
-  } catch (error) {
-    return impossible(`only root can: ${(error as NodeJS.ErrnoException).code}`)
-  }
-  const window = Buffer.alloc(WINDOW_BYTES)
-  let searched = 0
-  try {
-    for (const line of readFileSync(`/proc/${pid}/maps`, 'utf8').split('\n')) {
-      const [, from, to] = /^([0-9a-f]+)-([0-9a-f]+) r/.exec(line) ?? []
-      if (from === undefined || to === undefined || /\[v(sys|var|dso)/.test(line)) continue
-      const [start, end] = [Number.parseInt(from, 16), Number.parseInt(to, 16)]
-      if (end - start > MAX_MAPPING_BYTES) continue
-      for (let at = start; at < end; at += WINDOW_BYTES - OVERLAP_BYTES) {
-        let length: number
-        try {
-          length = readSync(file, window, 0, Math.min(WINDOW_BYTES, end - at), at)
-        } catch {
-          break // not backed
-        }
-        searched += length
-        if (holdsCanary(window.subarray(0, length), target.canary))
-          return through(`its memory holds it, at ${at.toString(16)}`)
-      }
-    }
-  } finally {
-    closeSync(file)
-  }
-  return searched === 0
+  const found = searchProcessMemory(pid, target.canary)
+  if (found.refusal !== undefined) return impossible(`only root can: ${found.refusal}`)
+  if (found.at !== undefined) return through(`its memory holds it, at ${found.at}`)
+  return found.searchedBytes === 0
     ? impossible('nothing of it could be read')
-    : refused(`${Math.round(searched / 1_048_576)} MiB, without it`)
+    : refused(`${Math.round(found.searchedBytes / 1_048_576)} MiB, without it`)
 }
 
 /** Keys that are not the owner's. */

@@ -1,7 +1,8 @@
 /**
  * The proxy's own credential (PROTOCOLS.md 8): a bearer token in a 0600 file, so that no other local user is the owner; or a client
  * certificate of the proxy's CA, which TLS has checked. The proxy strips the token; any other `Authorization` is the caller's business
- * with the enclave and passes unchanged.
+ * with the enclave and passes unchanged. Who has the proxy's credential not, but a token that an enclave may have issued, is lent a session
+ * for it, where the enclave has shown that it judges such a request by the token alone (sessions.ts).
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
@@ -11,7 +12,16 @@ const TOKEN_BYTES = 32
 const HEADER_LINE = /^Authorization: Bearer ([A-Za-z0-9_-]{43})\n?$/
 const BEARER = /^Bearer (.*)$/i
 
-export type Verdict = { admitted: boolean; forward: string | undefined }
+/** A JSON Web Token, RFC 7519, by its look: what nobody can have issued is not worth an enclave's time. */
+const BEARER_TOKEN = /^Bearer [A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/i
+
+export type Verdict = {
+  admitted: boolean
+  /** What of Authorization is for the enclave; at most one is. */
+  forward: string | undefined
+  /** Not admitted, and `forward` may be a token of the enclave's. */
+  bearer: boolean
+}
 
 export class ProxyCredential {
   /** For the kubeconfig. */
@@ -52,7 +62,9 @@ export class ProxyCredential {
       if (token !== undefined && timingSafeEqual(digest(token), this.#digest)) admitted = true
       else others.push(value)
     }
-    return { admitted: admitted && others.length <= 1, forward: others[0] }
+    const forward = others.length === 1 ? others[0] : undefined
+    admitted &&= others.length <= 1
+    return { admitted, forward, bearer: !admitted && forward !== undefined && BEARER_TOKEN.test(forward) }
   }
 }
 

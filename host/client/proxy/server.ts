@@ -19,7 +19,17 @@ import type { RelayedRequest } from './sessions.ts'
 /** What the proxy needs of its sessions. What this throws was not sent; what `response` rejects with may have been carried out. */
 export type AttestedRequest = (request: RelayedRequest) => Promise<Exchange>
 
-export type ProxyOptions = { port: number; tls: ProxyTls | null; credential: ProxyCredential; request: AttestedRequest }
+/** The same for who is not the session's owner: undefined where the enclave would take them for it. */
+export type LentRequest = (request: RelayedRequest) => Promise<Exchange | undefined>
+
+export type ProxyOptions = {
+  port: number
+  tls: ProxyTls | null
+  credential: ProxyCredential
+  request: AttestedRequest
+  /** Absent: nobody comes in without the proxy's credential. */
+  lend?: LentRequest
+}
 
 const MAX_HEADER_BYTES = 16_384
 /** Watches hold one each; MAX_SESSIONS of sessions.ts has room for as many. */
@@ -98,15 +108,9 @@ export class ProxyServer {
         return refuse(response, path, 421, 'ERR_PROXY_HOST', `this proxy is not ${headers.host ?? 'nobody'}`)
       if (headers.origin)
         return refuse(response, path, 403, 'ERR_PROXY_ORIGIN', 'web pages have no business with this proxy')
-      const { admitted, forward } = this.#connectionOf(request.socket).judge(headers.authorizations)
-      if (!admitted)
-        return refuse(
-          response,
-          path,
-          401,
-          'ERR_PROXY_CREDENTIAL',
-          'send the header of the file proxy.header: curl -H @FILE',
-        )
+      const { admitted, forward, bearer } = this.#connectionOf(request.socket).judge(headers.authorizations)
+      const lend = !admitted && bearer && mayBeLent(path) ? this.#options.lend : undefined
+      if (!admitted && lend === undefined) return refuseCredential(response, path)
       const body = headers.body ? await this.#bodies.read(request) : null
       if (body === 'too-large')
         return refuse(
@@ -121,7 +125,10 @@ export class ProxyServer {
       heldBytes = body?.length ?? 0
       if (forward !== undefined) headers.forwarded.push(['authorization', forward])
       const content = body !== null && body.length > 0 && method !== 'GET' && method !== 'HEAD' ? body : null
-      exchange = await this.#options.request({ method, path, headers: headers.forwarded, body: content })
+      const relayed = { method, path, headers: headers.forwarded, body: content }
+      // The client cannot leave its Authorization away, nor name it in Connection: it was put here, behind what readHeaders dropped.
+      exchange = lend === undefined ? await this.#options.request(relayed) : await lend(relayed)
+      if (exchange === undefined) return refuseCredential(response, path)
       if (gone) return exchange.cancel()
       await relayAnswer(await exchange.response, response, method, path)
     } catch (error) {
@@ -140,6 +147,15 @@ export class ProxyServer {
     }
     return connection
   }
+}
+
+/** What a kernel answers by who opened the session is for who has the proxy's credential. */
+function mayBeLent(path: string): boolean {
+  return path.startsWith('/') && !path.startsWith('/.wasmclave')
+}
+
+function refuseCredential(response: ServerResponse, path: string): void {
+  refuse(response, path, 401, 'ERR_PROXY_CREDENTIAL', 'send the header of the file proxy.header: curl -H @FILE')
 }
 
 function refuse(

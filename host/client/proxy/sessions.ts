@@ -2,6 +2,7 @@
  * The proxy's sessions with its enclave: as many as its open requests need, made when they are needed, each appraised before anything is
  * sent over it. A session that ended is replaced at the next request. What was under way on it fails, and is never sent again from here.
  */
+import { randomBytes } from 'node:crypto'
 import { MAX_STREAMS } from '../../../assembly/abi/limits.ts'
 import { type ErrorCode, UnavailableError, WasmclaveError } from '../../errors.ts'
 import type { Enclave } from '../connect.ts'
@@ -41,6 +42,8 @@ export class NotSentError extends UnavailableError {
 export class Sessions {
   readonly #options: SessionsOptions
   readonly #sessions: Enclave[] = []
+  /** Of each session: whether its enclave judges by tokens. It is the same enclave as long as the session lasts. */
+  readonly #judges = new WeakMap<Enclave, Promise<boolean>>()
   #attempt: Promise<Enclave> | undefined
   #failure: { error: NotSentError; untilMs: number } | undefined
 
@@ -62,7 +65,27 @@ export class Sessions {
   /** @throws NotSentError; UsageError ERR_HEAD_SIZE, ERR_FETCH_BODY. What `response` rejects with came after the request was sent. */
   async send(request: RelayedRequest): Promise<Exchange> {
     const ready = this.enclave()
-    const enclave = ready instanceof Promise ? await ready : ready
+    return this.#exchange(ready instanceof Promise ? await ready : ready, request)
+  }
+
+  /**
+   * Sends what somebody asks whose only credential is their Authorization, which is in the request. The session is its owner's: so nothing
+   * is sent over one whose enclave has not shown that it goes by the token. @returns undefined where it has not. @throws as `send`
+   */
+  async lend(request: RelayedRequest): Promise<Exchange | undefined> {
+    const tokens = request.headers.filter(([name]) => name === 'authorization')
+    if (tokens.length !== 1) return undefined
+    const enclave = await this.enclave()
+    let shown = this.#judges.get(enclave)
+    if (shown === undefined) {
+      shown = judgesTokens(enclave)
+      this.#judges.set(enclave, shown)
+      shown.catch(() => this.#judges.delete(enclave))
+    }
+    return (await shown) ? this.#exchange(enclave, request) : undefined
+  }
+
+  #exchange(enclave: Enclave, request: RelayedRequest): Exchange {
     let exchange: Exchange
     try {
       exchange = enclave.exchange(request)
@@ -114,5 +137,30 @@ export class Sessions {
         this.#attempt = undefined
       })
     return this.#attempt
+  }
+}
+
+/** What `www-authenticate` of an enclave says that judges tokens (assembly/workloads/kubernetes/http/response.ts). */
+const CHALLENGE = 'Bearer realm="wasmclave enclave"'
+
+/**
+ * Asks what an owner may ask, with a token that nobody has issued: who takes it for the owner's word answers, who judges it refuses it by
+ * name. A workload that knows nothing of tokens does not say so by chance. @throws NotSentError
+ */
+async function judgesTokens(enclave: Enclave): Promise<boolean> {
+  const token = `Bearer ${[1, 2, 3].map(() => randomBytes(32).toString('base64url')).join('.')}`
+  try {
+    const { response } = enclave.exchange({
+      method: 'GET',
+      path: '/version',
+      headers: [['authorization', token]],
+      body: null,
+    })
+    const { status, headers, body } = await response
+    if (!(body instanceof Uint8Array)) await body.cancel()
+    return status === 401 && headers.some(([name, value]) => name === 'www-authenticate' && value === CHALLENGE)
+  } catch (error) {
+    // The request itself was not sent yet
+    throw error instanceof UnavailableError ? new NotSentError(error) : error
   }
 }

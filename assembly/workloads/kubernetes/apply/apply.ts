@@ -6,7 +6,7 @@ import { Call } from '../http/call'
 import { fail, failNotFound } from '../http/failure'
 import { failInvalid, failOptions, invalidNumber, required } from '../http/issues'
 import { queryBool } from '../http/query'
-import { treeOf } from '../http/render'
+import { objectOf } from '../http/render'
 import { sendFailure } from '../http/response'
 import { JsonNode } from '../json/node'
 import { cloneTree } from '../json/tree'
@@ -25,7 +25,7 @@ import { APPLY, findManager, Manager, newEntry, readStored, sameButTimes, writeM
 import { merge, take } from './merge'
 import { withoutIdentity } from './owned'
 import { prune } from './prune'
-import { difference, intersection, union } from './set'
+import { difference, intersection, leavesOf, union } from './set'
 import { shapeOf } from './shape'
 import { Applied, disown, trackAs } from './track'
 
@@ -64,7 +64,7 @@ function create(call: Call, config: Config): i32 {
 function change(call: Call, config: Config, old: RecordView): i32 {
   const resource = call.resource
   const shape = shapeOf(resource)
-  const before = treeOf(old)
+  const before = objectOf(old, resource)
   const live = metadataOf(before).get('managedFields')
   if (live) metadataOf(before).detach(live)
   let managers = readStored(live)
@@ -88,7 +88,7 @@ function change(call: Call, config: Config, old: RecordView): i32 {
   const isKubectl = memberText(entry, 'manager') == KUBECTL
   if (!queryBool(call.request, 'force')) {
     // What it says is nothing is as much another value
-    const conflicts = new Conflicts(managers, mine, union(taken, intersection(gone, config.empty)))
+    const conflicts = new Conflicts(managers, mine, union(taken, intersection(leavesOf(gone), config.empty)))
     if (conflicts.fields && !(isKubectl && wasApplied(before, conflicts.fields, resource))) {
       conflicts.answer()
       return sendFailure(call.id)

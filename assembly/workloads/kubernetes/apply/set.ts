@@ -34,6 +34,24 @@ export function below(node: JsonNode): JsonNode | null {
   return first && first.keyIs('.') ? first.next : first
 }
 
+/** Without the fields that have others below them. */
+export function leavesOf(set: JsonNode | null): JsonNode | null {
+  if (!set) return null
+  const copy = cloneTree(set)
+  dropBranches(copy)
+  return copy
+}
+
+function dropBranches(node: JsonNode): void {
+  const first = node.first
+  if (first && first.keyIs('.')) node.detach(first)
+  let each = node.first
+  while (each) {
+    dropBranches(each)
+    each = each.next
+  }
+}
+
 /** The node, or a new one, as one whose field is in the set. */
 export function withMember(node: JsonNode | null): JsonNode {
   if (!node) return newNode(TYPE_OBJECT)

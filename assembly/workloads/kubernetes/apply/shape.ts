@@ -4,7 +4,7 @@
 import { JsonNode } from '../json/node'
 import { Resource } from '../resources/table'
 import {
-  Field, FIELD_BYTES_MAP, FIELD_MAP, FIELD_MESSAGE, FIELD_MESSAGES, FIELD_RAW, FIELD_STRINGS, findMessage, Message
+  Field, FIELD_BYTES_MAP, FIELD_MAP, FIELD_MESSAGE, FIELD_MESSAGE_MAP, FIELD_MESSAGES, FIELD_RAW, FIELD_STRINGS, findMessage, Message
 } from '../schema/schema'
 
 export const LIST_ATOMIC = 0
@@ -99,6 +99,7 @@ function shapeOfField(field: Field): Shape {
   if (field.type == FIELD_MESSAGE && message) return shapeOfMessage(message)
   const shape = new Shape()
   if (field.type == FIELD_MAP || field.type == FIELD_BYTES_MAP) shape.rest = ANY
+  else if (field.type == FIELD_MESSAGE_MAP && message) shape.rest = shapeOfMessage(message)
   else if (field.type == FIELD_RAW) shape.atomic = true
   else if (!ATOMIC_LISTS.includes(field.name) && field.merges) {
     if (field.type == FIELD_STRINGS) shape.list = LIST_SET

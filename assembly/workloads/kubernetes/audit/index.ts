@@ -1,7 +1,7 @@
-// The audit of the API (audit.k8s.io/v1): each request for a resource, and each refusal for want of a right, is one event. What a request writes
-// and its event are one transaction, and so is the event of a refusal before it is answered; events of reads are gathered (reads.ts). Dry runs,
-// writes that fail and writes that change nothing count as reads. Discovery and health say nothing of content, and are not audited; nor is the
-// reading of the audit. What ticks do follows from requests that were: emptying a namespace has no event of its own.
+// The audit of the API (audit.k8s.io/v1): each request for a resource, and each refusal for want of a right, is one event. What a request
+// writes and its event are one transaction; that of a refusal, or of a token that is issued, is durable before it is answered; events of reads
+// are gathered (reads.ts). Dry runs, writes that fail and writes that change nothing count as reads. Discovery and health say nothing of
+// content, and are not audited; nor is the reading of the audit. What ticks do follows from requests: emptying a namespace has no event of its own.
 import { STATUS_OK, STATUS_QUOTA } from '../../../abi/status'
 import { Request } from '../../../sdk/request'
 import { Span } from '../../../sdk/span'
@@ -117,7 +117,7 @@ export function auditWrite(): i32 {
 /** Before an answer's head goes out. @returns 0, or a status; where it is QUOTA and nothing is written, there is no room to say what was asked */
 export function auditAnswer(answered: i32): i32 {
   if (!request) return STATUS_OK
-  if (number != 0 || !allowed || answered == 403) {
+  if (number != 0 || !allowed || answered == 403 || issuesToken(answered)) {
     if (number == 0 && isFull()) return STATUS_QUOTA
     const status = number != 0 && answered == code ? STATUS_OK : putEvent(answered, STAGE_COMPLETE)
     if (status < 0) {
@@ -162,6 +162,12 @@ export function auditTick(): i32 {
   status = storeReads()
   if (status < 0 && status != STATUS_QUOTA) return status
   return batchIfDue()
+}
+
+// Nothing is written then, and yet something is let out that acts for others later.
+function issuesToken(answered: i32): bool {
+  const about = call
+  return about != null && answered == 201 && verb == 'create' && about.hasSubresource
 }
 
 // Puts the event, or replaces it.

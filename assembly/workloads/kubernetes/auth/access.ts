@@ -4,11 +4,12 @@ import { Span } from '../../../sdk/span'
 import { Call } from '../http/call'
 import { clearFailure, fail, Failure } from '../http/failure'
 import { query } from '../http/query'
-import { namespaces, Resource } from '../resources/table'
+import { namespaces } from '../resources/table'
 import { parseFieldSelector } from '../select/fields'
 import { isMaster, subject } from './asker'
 import { arenaSpan, Attributes } from './attributes'
 import { decisionReason, isAuthorized } from './authorize'
+import { Subject } from './subject'
 
 /** @returns false with a failure */
 export function mayDo(call: Call, verb: string): bool {
@@ -20,7 +21,7 @@ export function mayDo(call: Call, verb: string): bool {
   const namespace = resource == namespaces ? call.name : call.namespace
   const wanted = new Attributes(verb).on(resource.group, resource.resource, subresource, namespace, isMany ? selectedName(call) : call.name)
   if (isAuthorized(subject(), wanted)) return true
-  failForbidden(wanted, verb, resource, call.name.text())
+  failForbidden(subject(), wanted, verb, resource.group, resource.resource, call.name.text())
   return false
 }
 
@@ -34,11 +35,12 @@ export function mayGetPath(request: Request): bool {
 }
 
 /** `secrets "s" is forbidden: User "u" cannot get resource "secrets" in API group "" in the namespace "n"` */
-export function failForbidden(wanted: Attributes, verb: string, resource: Resource, name: string): Failure {
+export function failForbidden(who: Subject, wanted: Attributes, verb: string, group: string, resource: string, name: string): Failure {
   const scope = wanted.namespace.length > 0 ? ' in the namespace "' + wanted.namespace.text() + '"' : ' at the cluster scope'
   const reason = decisionReason()
-  const text = resource.qualified + (name.length > 0 ? ' "' + name + '"' : '') + ' is forbidden: User "' + subject().name + '" cannot ' + verb + ' resource "' + wanted.resource.text() + '" in API group "' + resource.group + '"' + scope + (reason.length > 0 ? ': ' + reason : '')
-  return fail(403, 'Forbidden', text).about(resource, name)
+  const qualified = group.length > 0 ? resource + '.' + group : resource
+  const text = qualified + (name.length > 0 ? ' "' + name + '"' : '') + ' is forbidden: User "' + who.name + '" cannot ' + verb + ' resource "' + wanted.resource.text() + '" in API group "' + group + '"' + scope + (reason.length > 0 ? ': ' + reason : '')
+  return fail(403, 'Forbidden', text).aboutNamed(group, resource, name)
 }
 
 // Of a collection whose fieldSelector lets one name through, that name: who may list `a` alone may ask so.

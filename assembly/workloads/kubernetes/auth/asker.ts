@@ -5,9 +5,14 @@ import { ROLE_OWNER } from '../../../abi/channel'
 import { Request } from '../../../sdk/request'
 import { fail } from '../http/failure'
 import { beginGrants } from './grants'
+import { headerValues, identityHeaders, SAYS_AUTHORIZATION, SAYS_IMPERSONATION } from './headers'
+import { impersonate } from './impersonation'
 import { AUTHENTICATED, MASTERS, Subject } from './subject'
+import { ISSUER, verifyToken } from './token'
 
 const KEY_BYTES: usize = 32
+/** Of `Bearer `, RFC 6750 section 2.1. */
+const SCHEME: usize = 7
 
 /** The key that the last channel was opened with, as what, and its subject: most requests come from the same. */
 const lastKey = memory.data(32)
@@ -28,13 +33,27 @@ export function identify(asked: Request): bool {
   bearer = null
   impersonated = null
   plainOwner = false
-  if (asked.header('authorization')) return failUnauthorized()
-  if (asked.header('impersonate-user') || asked.header('impersonate-group') || asked.header('impersonate-uid')) {
-    fail(403, 'Forbidden', 'forbidden: impersonation is not served').emptyDetails()
-    return false
+  const said = identityHeaders(asked)
+  if ((said & SAYS_AUTHORIZATION) != 0) {
+    bearer = bearerOf(asked)
+    if (!bearer) return failUnauthorized()
   }
-  plainOwner = asked.role == ROLE_OWNER
+  if ((said & SAYS_IMPERSONATION) != 0) {
+    impersonated = impersonate(user(), asked)
+    return impersonated !== null
+  }
+  plainOwner = !bearer && asked.role == ROLE_OWNER
   return true
+}
+
+// Of exactly one Authorization, which is a bearer's and whose token is for this API.
+function bearerOf(asked: Request): Subject | null {
+  const values = headerValues(asked, 'authorization')
+  if (values.length != 1) return null
+  const value = values[0]
+  if (value.length <= SCHEME || value.cut(0, SCHEME).text().toLowerCase() != 'bearer ') return null
+  const verified = verifyToken(value.cut(SCHEME, value.length).trim())
+  return verified && verified.isFor(ISSUER) ? verified.subject : null
 }
 
 /** Who has identified themselves, to the channel or by a token. */

@@ -4,6 +4,7 @@
 /** Whoever is in it may do all, as the owners of the enclave are. */
 export const MASTERS = 'system:masters'
 export const AUTHENTICATED = 'system:authenticated'
+export const UNAUTHENTICATED = 'system:unauthenticated'
 
 export class Extra {
   constructor(public key: string, public values: string[]) {}

@@ -3,7 +3,7 @@
 import { Request } from '../../../sdk/request'
 import { Span } from '../../../sdk/span'
 import { TextWriter } from '../../../sdk/text-writer'
-import { Resource } from '../resources/table'
+import { Resource, resourcesEdition } from '../resources/table'
 import { Document, page, writeList } from './document'
 import { GroupVersion, groupVersions } from './groups'
 
@@ -13,6 +13,8 @@ const SEMICOLON: u8 = 0x3b
 
 let core: Document | null = null
 let named: Document | null = null
+/** Of the resources that `named` lists. */
+let edition = 0
 
 /** Whether the first form of Accept that is served here is this one. */
 export function wantsAggregated(request: Request): bool {
@@ -45,6 +47,12 @@ function isAggregated(entry: Span): bool {
 /** `/api` with the core group alone, or `/apis` with all others. */
 export function sendAggregated(request: Request, ofCore: bool): i32 {
   if (!core) core = write(true)
+  const known = named
+  if (known && edition != resourcesEdition) {
+    known.free()
+    named = null
+  }
+  edition = resourcesEdition
   if (!named) named = write(false)
   return (ofCore ? core! : named!).send(request, TYPE, 'public')
 }

@@ -1,7 +1,9 @@
 // A document that changes only with the resources: written when it is first asked for, and kept with its hash outside of the collected heap.
+import { MAX_STREAM_BUFFER } from '../../../abi/limits'
 import { sha256 } from '../../../sdk/calls'
 import { Request } from '../../../sdk/request'
 import { TextWriter } from '../../../sdk/text-writer'
+import { sendLong } from '../verbs/spool'
 import { begin, body } from '../http/response'
 
 const HASH_BYTES = 32
@@ -24,13 +26,19 @@ export class Document {
     this.hash = hash
   }
 
+  /** It is not sent again. */
+  free(): void {
+    heap.free(this.at)
+  }
+
   /** 304 to who has it, RFC 9110 section 13.1.2. */
   send(request: Request, type: string, cacheControl: string): i32 {
     const tag = '"' + this.hash + '"'
     const extra = 'etag: ' + tag + '\nvary: Accept\n'
     const known = request.header('if-none-match')
     if (known && known.trim().is(tag)) return begin(request.id, 304, type, extra, 0, 0, true, cacheControl)
-    return begin(request.id, 200, type, extra, this.at, this.length, true, cacheControl)
+    if (this.length <= <usize>MAX_STREAM_BUFFER / 2) return begin(request.id, 200, type, extra, this.at, this.length, true, cacheControl)
+    return sendLong(request.id, 200, type, page().raw(this.at, this.length), true, extra, cacheControl)
   }
 }
 

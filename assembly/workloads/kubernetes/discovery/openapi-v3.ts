@@ -4,7 +4,7 @@ import { Request } from '../../../sdk/request'
 import { Span } from '../../../sdk/span'
 import { TextWriter } from '../../../sdk/text-writer'
 import { begin, JSON_TYPE } from '../http/response'
-import { Resource } from '../resources/table'
+import { Resource, resourcesEdition } from '../resources/table'
 import { Document, page } from './document'
 import { GroupVersion, groupVersions } from './groups'
 import { writeSchemas } from './schemas'
@@ -18,10 +18,12 @@ const IMMUTABLE = 'public, immutable'
 let index: Document | null = null
 const documents: Document[] = []
 let versions: GroupVersion[] = []
+/** Of the resources that they are of. */
+let edition = 0
 
 /** /openapi/v3 and below. @returns false where there is no such version */
 export function sendOpenApiV3(request: Request, path: Span): bool {
-  if (documents.length == 0) writeAll()
+  if (documents.length == 0 || edition != resourcesEdition) writeAll()
   if (path.is(PREFIX)) {
     index!.send(request, JSON_TYPE, NO_CACHE)
     return true
@@ -42,6 +44,11 @@ function urlOf(index: i32): string {
 }
 
 function writeAll(): void {
+  for (let i = 0; i < documents.length; i++) documents[i].free()
+  documents.length = 0
+  const known = index
+  if (known) known.free()
+  edition = resourcesEdition
   versions = groupVersions()
   for (let i = 0; i < versions.length; i++) documents.push(write(versions[i]))
   const out = page().ascii('{"paths":{')

@@ -9,9 +9,13 @@ import {
   FIELD_INT64,
   FIELD_MAP,
   FIELD_MESSAGE,
+  FIELD_MESSAGE_MAP,
+  FIELD_MESSAGE_OR_BOOL,
   FIELD_MESSAGES,
   FIELD_MICRO_TIME,
+  FIELD_NUMBER,
   FIELD_RAW,
+  FIELD_RAW_LIST,
   FIELD_STRINGS,
   FIELD_TIME,
   findMessage,
@@ -69,6 +73,10 @@ function writeType(out: TextWriter, version: GroupVersion, field: Field): void {
   else if (type == FIELD_STRINGS) out.ascii('"type":"array","items":{"type":"string"}')
   else if (type == FIELD_MESSAGE) writeReference(out, version, field)
   else if (type == FIELD_MESSAGES) writeReference(out.ascii('"type":"array","items":{'), version, field).ascii('}')
+  else if (type == FIELD_MESSAGE_MAP) writeReference(out.ascii('"type":"object","additionalProperties":{'), version, field).byte(0x7d)
+  else if (type == FIELD_MESSAGE_OR_BOOL) writeReference(out, version, field)
+  else if (type == FIELD_NUMBER) out.ascii('"type":"number"')
+  else if (type == FIELD_RAW_LIST) out.ascii('"type":"array","items":{}')
   else if (type == FIELD_RAW) out.ascii('"type":"object"')
   else out.ascii('"type":"string"')
 }

@@ -1,6 +1,7 @@
 // The object in a request's body: JSON, or protobuf that becomes JSON; of the kind that the path is of; in normal form. What it may not
 // hold is refused or told, as fieldValidation asks.
 import { keepReset } from '../apply/managers'
+import { customProblem, normaliseCustom } from '../custom/object'
 import { Span } from '../../../sdk/span'
 import { TextWriter } from '../../../sdk/text-writer'
 import { hasDuplicates, parse, parseError, parseErrorAt, PARSE_DEPTH, PARSE_END, PARSE_SIZE, PARSE_TEXT } from '../json/parser'
@@ -63,8 +64,9 @@ export function parseBody(text: Span): JsonNode | null {
 /** Brings a tree into normal form. @param prefix of what is refused @returns false with a failure */
 export function finishObject(call: Call, root: JsonNode, prefix: string): bool {
   keepReset(root.get('metadata'))
-  if (!normalise(root, <Message>findMessage(call.resource.schema))) {
-    failBadRequest(prefix + problem)
+  const custom = call.resource.custom
+  if (custom ? !normaliseCustom(root, custom) : !normalise(root, <Message>findMessage(call.resource.schema))) {
+    failBadRequest(prefix + (custom ? customProblem : problem))
     return false
   }
   if (call.validation == VALIDATION_IGNORE || (unknownFields.length == 0 && duplicates.length == 0)) return true

@@ -21,6 +21,11 @@ export function issuesAreFull(): bool {
   return issues.length >= MAX_ISSUES
 }
 
+/** Any other, by its reason. */
+export function issue(reason: string, message: string, field: string): void {
+  add(reason, message, field)
+}
+
 function add(reason: string, message: string, field: string): void {
   if (issues.length < MAX_ISSUES) issues.push(new Cause(reason, message, field))
 }

@@ -1,5 +1,6 @@
 // One object in the form that was asked for: whole, as a Table of one row, or its metadata alone.
 import { TextWriter } from '../../../sdk/text-writer'
+import { showAs } from '../custom/object'
 import { JsonNode } from '../json/node'
 import { parse } from '../json/parser'
 import { writeJson } from '../json/writer'
@@ -20,10 +21,31 @@ export function treeOf(record: RecordView): JsonNode {
   return <JsonNode>root // what was stored was written by json/writer.ts, and parses
 }
 
+/** The object as this version of its resource shows it: what is stored may be of another version, and older than its schema. */
+export function objectOf(record: RecordView, resource: Resource): JsonNode {
+  const root = treeOf(record)
+  const custom = resource.custom
+  if (custom) showAs(root, resource, custom)
+  return root
+}
+
+/** Where the text of a custom object goes on behind its apiVersion, which is its first member. */
+const VERSION_AT: usize = 15 // {"apiVersion":"
+
+export function writeObject(out: TextWriter, record: RecordView, resource: Resource): void {
+  const custom = resource.custom
+  if (!custom) return record.write(out)
+  if (custom.rereads) return writeJson(out, objectOf(record, resource))
+  let end = VERSION_AT
+  while (load<u8>(record.json + end) != 0x22) end++ // SAFETY: the text goes on behind it
+  out.ascii('{"apiVersion":"').ascii(resource.groupVersion)
+  record.writeFrom(out, end)
+}
+
 export function writeForm(out: TextWriter, form: i32, resource: Resource, record: RecordView, includeObject: i32, columns: bool): void {
   if (form == FORM_TABLE) writeTable(out, resource, [record], includeObject, columns)
   else if (form == FORM_METADATA) writeMetadata(out, treeOf(record))
-  else record.write(out)
+  else writeObject(out, record, resource)
 }
 
 /** meta.k8s.io/v1 PartialObjectMetadata. */

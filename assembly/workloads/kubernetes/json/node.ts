@@ -155,6 +155,12 @@ export class JsonNode {
     if (this.last == old) this.last = value
   }
 
+  /** `set`, for building: this. */
+  with(name: string, value: JsonNode): this {
+    this.set(name, value)
+    return this
+  }
+
   /** Sets the member of this name, in its place where there is one. */
   set(name: string, value: JsonNode): JsonNode {
     const old = this.get(name)

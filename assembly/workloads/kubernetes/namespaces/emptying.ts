@@ -4,7 +4,7 @@ import { Span } from '../../../sdk/span'
 import { Scan } from '../../../sdk/store'
 import { treeOf } from '../http/render'
 import { spanOf } from '../http/response'
-import { namespaces, resources } from '../resources/table'
+import { namespaces, storedResources } from '../resources/table'
 import { collectionPrefix, keyName } from '../storage/key'
 import { RecordView } from '../storage/record'
 import { hasWritten, preview, readRecord, writeRecord } from '../storage/store'
@@ -53,9 +53,9 @@ function find(): void {
 
 function empty(name: Span): i32 {
   let left = 0
-  for (let i = 0; i < resources.length; i++) {
-    const resource = resources[i]
-    if (!resource.namespaced || resource.isVirtual) continue
+  for (let i = 0; i < storedResources.length; i++) {
+    const resource = storedResources[i]
+    if (!resource.namespaced) continue
     const sweep = new Sweep()
     sweep.run(resource, collectionPrefix(resource, name), new Span(0, 0), null, false)
     if (sweep.failed) return -1

@@ -2,7 +2,7 @@
 import { forbidden, invalid, invalidNumber, issuesAreFull, quoted, required, tooLong } from '../http/issues'
 import { JsonNode } from '../json/node'
 import { MAX_ANNOTATION_BYTES, MAX_ITEMS, MAX_MANAGER_BYTES, MAX_SUBRESOURCE_BYTES } from '../limits'
-import { namespaces, Resource } from '../resources/table'
+import { definitions, namespaces, Resource } from '../resources/table'
 import { Span } from '../../../sdk/span'
 import { memberSpan, memberText } from './metadata'
 import { DNS1123_LABEL, DNS1123_SUBDOMAIN, isLabel, isSubdomain, keySpan, labelValueProblem, MAX_LABEL, MAX_SUBDOMAIN, pathSegmentProblem, qualifiedNameProblem, textSpan } from './names'
@@ -18,7 +18,7 @@ export function checkMetadata(metadata: JsonNode, resource: Resource): void {
   else checkName('metadata.name', name, name, resource)
   checkLabels(metadata.get('labels'))
   checkAnnotations(metadata.get('annotations'))
-  checkFinalizers(metadata.get('finalizers'))
+  checkFinalizers(metadata.get('finalizers'), resource.custom != null || resource == definitions)
   checkOwners(metadata.get('ownerReferences'))
 }
 
@@ -68,7 +68,8 @@ function lowerPrefix(key: Span): Span {
   return Span.of(copy)
 }
 
-function checkFinalizers(finalizers: JsonNode | null): void {
+// Of custom resources and their definitions any qualified name may be one.
+function checkFinalizers(finalizers: JsonNode | null, anyName: bool): void {
   if (finalizers && finalizers.count > MAX_ITEMS) return invalidNumber('metadata.finalizers', finalizers.count.toString(), 'must have at most ' + MAX_ITEMS.toString() + ' items')
   let index = 0
   let each = finalizers ? finalizers.first : null
@@ -76,7 +77,7 @@ function checkFinalizers(finalizers: JsonNode | null): void {
     const name = textSpan(each)
     const problem = qualifiedNameProblem(name)
     if (problem.length > 0) invalid('metadata.finalizers', each.text(), problem)
-    else if (name.find(0x2f) < 0 && !name.is('kubernetes') && !name.is('orphan') && !name.is('foregroundDeletion'))
+    else if (!anyName && name.find(0x2f) < 0 && !name.is('kubernetes') && !name.is('orphan') && !name.is('foregroundDeletion'))
       invalid('metadata.finalizers[' + index.toString() + ']', each.text(), 'name is neither a standard finalizer name nor is it fully qualified')
     index++
     each = each.next

@@ -76,7 +76,7 @@ export function fillMetadata(metadata: JsonNode, resource: Resource, namespace: 
 }
 
 /** Order of the members that the system sets; what is not here comes behind them. */
-const ORDER: StaticArray<string> = ['name', 'generateName', 'namespace', 'uid', 'resourceVersion', 'creationTimestamp', 'deletionTimestamp', 'deletionGracePeriodSeconds']
+const ORDER: StaticArray<string> = ['name', 'generateName', 'namespace', 'uid', 'resourceVersion', 'generation', 'creationTimestamp', 'deletionTimestamp', 'deletionGracePeriodSeconds']
 
 /** Sets a member in the place where it belongs. */
 export function place(metadata: JsonNode, name: string, value: JsonNode): void {

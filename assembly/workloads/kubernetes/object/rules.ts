@@ -1,9 +1,11 @@
 // What each kind asks of its objects besides its schema: defaults, checks, and checks of a change.
 import { checkBinding, checkBindingUpdate, checkRole, prepareBinding } from '../auth/role-rules'
+import { checkDefinition, checkDefinitionUpdate, prepareDefinitionCreate, prepareDefinitionUpdate } from '../custom/definition-rules'
+import { checkCustom, prepareCustomCreate, prepareCustomUpdate } from '../custom/object'
 import { invalid, invalidNumber } from '../http/issues'
 import { JsonNode, newNode, newText, TYPE_ARRAY, TYPE_NUMBER, TYPE_OBJECT } from '../json/node'
 import { cloneTree, sortMembers } from '../json/tree'
-import { clusterRoleBindings, clusterRoles, configMapResource, eventResource, leaseResource, namespaces, Resource, roleBindings, roles, secrets } from '../resources/table'
+import { clusterRoleBindings, clusterRoles, configMapResource, definitions, eventResource, leaseResource, namespaces, Resource, roleBindings, roles, secrets } from '../resources/table'
 import { checkConfigMap, checkConfigMapUpdate, checkSecret, checkSecretUpdate, prepareSecret } from './data-rules'
 import { checkMetadata, checkMetadataUpdate } from './meta-rules'
 import { memberText, metadataOf } from './metadata'
@@ -15,7 +17,10 @@ export const NAMESPACE_FINALIZER = 'kubernetes'
 
 /** Defaults of a new object, in normal form. */
 export function prepareCreate(root: JsonNode, resource: Resource): void {
-  if (resource == secrets) prepareSecret(root, null)
+  const custom = resource.custom
+  if (custom) prepareCustomCreate(root, custom)
+  else if (resource == definitions) prepareDefinitionCreate(root)
+  else if (resource == secrets) prepareSecret(root, null)
   else if (resource == roleBindings || resource == clusterRoleBindings) prepareBinding(root)
   else if (resource == namespaces) {
     forceNameLabel(root)
@@ -30,7 +35,10 @@ export function prepareCreate(root: JsonNode, resource: Resource): void {
 
 /** What of an update is not the user's to say. @param subresource "" for the object itself */
 export function prepareUpdate(root: JsonNode, old: JsonNode, resource: Resource, subresource: string): void {
-  if (resource == secrets) prepareSecret(root, old)
+  const custom = resource.custom
+  if (custom) prepareCustomUpdate(root, old, custom, subresource)
+  else if (resource == definitions) prepareDefinitionUpdate(root, old, subresource)
+  else if (resource == secrets) prepareSecret(root, old)
   else if (resource == roleBindings || resource == clusterRoleBindings) prepareBinding(root)
   else if (resource == namespaces) {
     if (subresource != 'finalize') keep(root, old, 'spec')
@@ -94,6 +102,9 @@ function insertLabels(metadata: JsonNode, labels: JsonNode): void {
 export function check(root: JsonNode, resource: Resource): void {
   const metadata = metadataOf(root)
   checkMetadata(metadata, resource)
+  const custom = resource.custom
+  if (custom) checkCustom(root, custom)
+  else if (resource == definitions) checkDefinition(root)
   if (resource == secrets) checkSecret(root)
   else if (resource == configMapResource) checkConfigMap(root)
   else if (resource == leaseResource) checkLease(root)
@@ -104,6 +115,7 @@ export function check(root: JsonNode, resource: Resource): void {
 
 export function checkUpdate(root: JsonNode, old: JsonNode, resource: Resource): void {
   checkMetadataUpdate(metadataOf(root), metadataOf(old))
+  if (resource == definitions) checkDefinitionUpdate(root, old)
   if (resource == secrets) checkSecretUpdate(root, old)
   else if (resource == configMapResource) checkConfigMapUpdate(root, old)
   else if (resource == roleBindings || resource == clusterRoleBindings) checkBindingUpdate(root, old)

@@ -9,6 +9,11 @@ export function beginPatch(): void {
   left = MAX_STEPS
 }
 
+/** The same for other work on an object, that comes besides. */
+export function beginSteps(most: i64): void {
+  left = most
+}
+
 /** @returns false when it is too much */
 export function spend(steps: i64): bool {
   left -= steps

@@ -1,9 +1,14 @@
-// The resources that are served: what discovery lists, what paths name, and what a Table shows. Everything else reads this table.
+// The resources that are served: what discovery lists, what paths name, and what a Table shows. Everything else reads this table. Those of
+// custom resources come and go behind the others (custom/registry.ts).
+import { CustomVersion } from '../custom/definition'
+import { JsonPath } from '../custom/json-path'
 
 /** A column of a Table, meta.k8s.io/v1; how its cell is made stands in table/cells.ts, by `cell`. */
 export class Column {
   /** 0 is always shown, 1 by `kubectl get -o wide`. */
   priority: i32 = 0
+  /** Of a CELL_PATH. */
+  path: JsonPath | null = null
   constructor(
     public name: string,
     public type: string,
@@ -13,6 +18,8 @@ export class Column {
   ) {}
 }
 
+/** A value of the object that a JSONPath leads to, by the type of its column. */
+export const CELL_PATH = -1
 export const CELL_NAME = 0
 export const CELL_AGE = 1
 /** Entries of data and binaryData. */
@@ -38,9 +45,16 @@ const VERBS = 'create delete deletecollection get list patch update watch'
 /** Namespaces are not deleted in bulk. */
 const VERBS_NAMESPACES = 'create delete get list patch update watch'
 
+const NOTHING = new Uint8Array(0)
+
 export class Resource {
   /** Of the key space: never changed, never given to another resource. */
   id: u8 = 0
+  /** The rest of what begins the keys of a custom resource. */
+  space: Uint8Array = NOTHING
+  /** Where it is a custom resource. */
+  custom: CustomVersion | null = null
+  listKind: string = ''
   shortNames: string[] = []
   categories: string[] = []
   verbs: string[] = []
@@ -64,6 +78,7 @@ export class Resource {
     public namespaced: bool
   ) {
     this.schema = kind
+    this.listKind = kind + 'List'
     this.verbs = VERBS.split(' ')
   }
 
@@ -96,11 +111,39 @@ export class Subresource {
   }
 }
 
-const NAME_COLUMN = new Column('Name', 'string', 'name', 'Name must be unique within a namespace. Is required when creating resources, although some resources may allow a client to request the generation of an appropriate name automatically. Name is primarily intended for creation idempotence and configuration definition. Cannot be updated. More info: https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names', CELL_NAME)
-const AGE_COLUMN = new Column('Age', 'string', '', 'CreationTimestamp is a timestamp representing the server time when this object was created. It is not guaranteed to be set in happens-before order across separate operations. Clients may not set this value. It is represented in RFC3339 form and is in UTC.\n\nPopulated by the system. Read-only. Null for lists. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata', CELL_AGE)
+export const NAME_COLUMN: Column = new Column('Name', 'string', 'name', 'Name must be unique within a namespace. Is required when creating resources, although some resources may allow a client to request the generation of an appropriate name automatically. Name is primarily intended for creation idempotence and configuration definition. Cannot be updated. More info: https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names', CELL_NAME)
+export const AGE_COLUMN: Column = new Column('Age', 'string', '', 'CreationTimestamp is a timestamp representing the server time when this object was created. It is not guaranteed to be set in happens-before order across separate operations. Clients may not set this value. It is represented in RFC3339 form and is in UTC.\n\nPopulated by the system. Read-only. Null for lists. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata', CELL_AGE)
 
-/** In the order in which discovery lists them: by group, then by name. */
+/** In the order in which discovery lists them: by group, then by name; custom resources behind, in the same order, each once for a version. */
 export const resources: Resource[] = []
+/** Changes whenever `resources` does. */
+export let resourcesEdition = 0
+/** What is stored, each key space once: also of custom resources that are not served. */
+export const storedResources: Resource[] = []
+let builtIn = 0
+
+/** @param served versions of custom resources @param stored one for each of their key spaces */
+export function setCustomResources(served: Resource[], stored: Resource[]): void {
+  if (builtIn == 0) {
+    builtIn = resources.length
+    for (let i = 0; i < builtIn; i++) if (!resources[i].isVirtual) storedResources.push(resources[i])
+    builtInStored = storedResources.length
+  }
+  resources.length = builtIn
+  storedResources.length = builtInStored
+  for (let i = 0; i < served.length; i++) resources.push(served[i])
+  for (let i = 0; i < stored.length; i++) storedResources.push(stored[i])
+  resourcesEdition++
+}
+
+let builtInStored = 0
+
+/** Whether the workload serves a group of this name by itself. */
+export function isBuiltInGroup(group: string): bool {
+  const count = builtIn == 0 ? resources.length : builtIn
+  for (let i = 0; i < count; i++) if (resources[i].group == group) return true
+  return false
+}
 
 const AUTHENTICATION = 'authentication.k8s.io'
 const AUTHORIZATION = 'authorization.k8s.io'
@@ -139,6 +182,14 @@ export const secrets: Resource = add(4, new Resource('', 'v1', 'secrets', 'Secre
 
 export const serviceAccounts: Resource = add(5, new Resource('', 'v1', 'serviceaccounts', 'ServiceAccount', 'serviceaccount', true), [new Column('Secrets', 'string', '', 'Secrets is a list of the secrets in the same namespace that pods running using this ServiceAccount are allowed to use. More info: https://kubernetes.io/docs/concepts/configuration/secret', CELL_SECRET_COUNT)])
 serviceAccounts.shortNames = ['sa']
+
+/** Group of definitions of custom resources. */
+export const EXTENSIONS = 'apiextensions.k8s.io'
+export const definitions: Resource = add(7, new Resource(EXTENSIONS, 'v1', 'customresourcedefinitions', 'CustomResourceDefinition', 'customresourcedefinition', false), [])
+definitions.shortNames = ['crd', 'crds']
+definitions.categories = ['api-extensions']
+definitions.columns = [NAME_COLUMN, new Column('Created At', 'date', '', AGE_COLUMN.description, CELL_CREATED_AT)]
+definitions.subresources = [new Subresource('status', 'get patch update')]
 
 /** Of serviceaccounts/token: it has no path of its own. */
 export const tokenRequests: Resource = new Resource(AUTHENTICATION, 'v1', 'tokenrequests', 'TokenRequest', 'tokenrequest', true)

@@ -4,6 +4,7 @@ const names: string[] = []
 const keys: usize[] = []
 const keyLengths: usize[] = []
 const indices: i32[] = []
+const BRACKET = -2
 
 export function clearPath(): void {
   names.length = 0
@@ -33,6 +34,14 @@ export function enterIndex(index: i32): void {
   indices.push(index)
 }
 
+/** An entry of a map in a definition: `properties[spec]`. */
+export function enterBracket(at: usize, length: usize): void {
+  names.push('')
+  keys.push(at)
+  keyLengths.push(length)
+  indices.push(BRACKET)
+}
+
 export function leave(): void {
   names.pop()
   keys.pop()
@@ -44,7 +53,8 @@ export function leave(): void {
 export function pathText(): string {
   let text = ''
   for (let i = 0; i < names.length; i++) {
-    if (indices[i] >= 0) text += '[' + indices[i].toString() + ']'
+    if (indices[i] == BRACKET) text += '[' + String.UTF8.decodeUnsafe(keys[i], keyLengths[i]) + ']'
+    else if (indices[i] >= 0) text += '[' + indices[i].toString() + ']'
     else text += (text.length > 0 ? '.' : '') + (keys[i] != 0 ? String.UTF8.decodeUnsafe(keys[i], keyLengths[i]) : names[i])
   }
   return text

@@ -57,4 +57,18 @@ TokenRequestStatus: token string, expirationTimestamp time
 TokenRequest: kind string, apiVersion string, metadata ObjectMeta!, spec TokenRequestSpec!, status TokenRequestStatus
 Preconditions: uid string?, resourceVersion string?
 DeleteOptions: kind string, apiVersion string, gracePeriodSeconds int64?, preconditions Preconditions, orphanDependents bool?, propagationPolicy string?, dryRun []string, ignoreStoreReadErrorWithClusterBreakingPotential bool?
+ExternalDocumentation: description string, url string
+JSONSchemaProps: id string, $schema string, $ref string?, description string, type string, format string, title string, default raw, maximum number, exclusiveMaximum bool, minimum number, exclusiveMinimum bool, maxLength int64?, minLength int64?, pattern string, maxItems int64?, minItems int64?, uniqueItems bool, multipleOf number, enum rawlist, maxProperties int64?, minProperties int64?, required []string, items JSONSchemaProps, allOf []JSONSchemaProps, oneOf []JSONSchemaProps, anyOf []JSONSchemaProps, not JSONSchemaProps, properties {}JSONSchemaProps, additionalProperties JSONSchemaProps|bool, patternProperties {}JSONSchemaProps, dependencies raw, additionalItems raw, definitions {}JSONSchemaProps, externalDocs ExternalDocumentation, example raw, nullable bool, x-kubernetes-preserve-unknown-fields bool?, x-kubernetes-embedded-resource bool, x-kubernetes-int-or-string bool, x-kubernetes-list-map-keys []string, x-kubernetes-list-type string?, x-kubernetes-map-type string?, x-kubernetes-validations raw
+CustomResourceValidation: openAPIV3Schema JSONSchemaProps
+CustomResourceSubresourceScale: specReplicasPath string!, statusReplicasPath string!, labelSelectorPath string?
+CustomResourceSubresources: status raw, scale CustomResourceSubresourceScale
+CustomResourceColumnDefinition: name string!, type string!, format string, description string, priority int32, jsonPath string!
+SelectableField: jsonPath string!
+CustomResourceDefinitionVersion: name string!, served bool?, storage bool?, deprecated bool, deprecationWarning string?, schema CustomResourceValidation, subresources CustomResourceSubresources, additionalPrinterColumns []CustomResourceColumnDefinition, selectableFields []SelectableField
+CustomResourceConversion: strategy string!, webhook raw
+CustomResourceDefinitionNames: plural string!, singular string, shortNames []string, kind string!, listKind string, categories []string
+CustomResourceDefinitionSpec: group string!, names CustomResourceDefinitionNames!, scope string!, versions []CustomResourceDefinitionVersion, conversion CustomResourceConversion, preserveUnknownFields bool
+CustomResourceDefinitionCondition: type string!, status string!, lastTransitionTime time, reason string, message string
+CustomResourceDefinitionStatus: conditions []CustomResourceDefinitionCondition@type, acceptedNames CustomResourceDefinitionNames!, storedVersions []string
+CustomResourceDefinition: kind string, apiVersion string, metadata ObjectMeta!, spec CustomResourceDefinitionSpec!, status CustomResourceDefinitionStatus!
 `)

@@ -9,8 +9,8 @@ import { badAt, decodeBase64, isCanonicalBase64 } from '../object/base64'
 import { parsedMicros, parseTime, writeTime } from '../object/time'
 import { clearPath, enterField, enterIndex, enterKey, leave, pathText, plainPathText } from './field-path'
 import {
-  Field, FIELD_BOOL, FIELD_BYTES_MAP, FIELD_INT32, FIELD_INT64, FIELD_MAP, FIELD_MESSAGE, FIELD_MESSAGES, FIELD_MICRO_TIME, FIELD_RAW,
-  FIELD_STRING, FIELD_STRINGS, FIELD_TIME, Message
+  Field, FIELD_BOOL, FIELD_BYTES_MAP, FIELD_INT32, FIELD_INT64, FIELD_MAP, FIELD_MESSAGE, FIELD_MESSAGE_MAP,
+  FIELD_MESSAGE_OR_BOOL, FIELD_MESSAGES, FIELD_MICRO_TIME, FIELD_NUMBER, FIELD_RAW, FIELD_RAW_LIST, FIELD_STRING, FIELD_STRINGS, FIELD_TIME, Message
 } from './schema'
 
 /** Why the last `normalise` refused: a text as Go's decoder gives it. */
@@ -26,12 +26,33 @@ const text = new TextWriter()
 
 /** In place. @returns false where a value is of the wrong type, `problem` saying which */
 export function normalise(root: JsonNode, message: Message): bool {
-  clearPath()
-  if (unknownFields.length > 0) unknownFields = []
-  kindName = message.name
-  problem = ''
+  beginFields(message.name)
   if (!root.isObject) return wrongType(root, 'a Go value', message.name)
   return normaliseMessage(root, message)
+}
+
+/** A part of an object whose other parts are of no message. The path is left at the object. */
+export function normaliseMember(root: JsonNode, name: string, message: Message): bool {
+  beginFields(message.name)
+  const member = root.get(name)
+  if (!member) return true
+  enterField(name)
+  const isNormal = member.isObject ? normaliseMessage(member, message) : wrongField(member, message.name) == KEPT
+  leave()
+  return isNormal
+}
+
+/** Forgets what the last one was told of. */
+function beginFields(kind: string): void {
+  clearPath()
+  if (unknownFields.length > 0) unknownFields = []
+  kindName = kind
+  problem = ''
+}
+
+/** Where the path stands is a field that nothing declares. */
+export function noteUnknownField(): void {
+  if (unknownFields.length < MAX_UNKNOWN) unknownFields.push(pathText())
 }
 
 function normaliseMessage(node: JsonNode, message: Message): bool {
@@ -76,7 +97,7 @@ function noteUnknown(node: JsonNode): void {
   let each = node.first
   while (each && unknownFields.length < MAX_UNKNOWN) {
     enterKey(each.key, each.keyLength)
-    unknownFields.push(pathText())
+    noteUnknownField()
     leave()
     each = each.next
   }
@@ -108,6 +129,15 @@ function normaliseField(node: JsonNode, field: Field): i32 {
       if (!normaliseMessage(node, <Message>field.message)) return WRONG
       return KEPT
     case FIELD_MESSAGES: return messages(node, field)
+    case FIELD_MESSAGE_MAP: return messageMap(node, field)
+    case FIELD_MESSAGE_OR_BOOL:
+      if (node.type == TYPE_TRUE || node.type == TYPE_FALSE) return KEPT
+      if (node.type != TYPE_OBJECT) return wrongField(node, field.messageName)
+      return normaliseMessage(node, <Message>field.message) ? KEPT : WRONG
+    case FIELD_NUMBER: return node.type == TYPE_NUMBER ? KEPT : wrongField(node, 'float64')
+    case FIELD_RAW_LIST:
+      if (node.type != TYPE_ARRAY) return wrongField(node, '[]interface {}')
+      return node.count == 0 ? EMPTY : KEPT
   }
   return KEPT
 }
@@ -128,6 +158,25 @@ function messages(node: JsonNode, field: Field): i32 {
     if (!normaliseMessage(item, <Message>field.message)) return WRONG
     leave()
     item = item.next
+  }
+  return node.count == 0 ? EMPTY : KEPT
+}
+
+function messageMap(node: JsonNode, field: Field): i32 {
+  if (node.type != TYPE_OBJECT) return wrongField(node, 'map[string]' + field.messageName)
+  sortMembers(node)
+  let member = node.first
+  while (member) {
+    enterKey(member.key, member.keyLength)
+    if (member.type == TYPE_NULL) member.type = TYPE_OBJECT // Go's zero value
+    if (member.type != TYPE_OBJECT) return wrongField(member, field.messageName)
+    if (arenaIsFull()) {
+      problem = 'the object is too large'
+      return WRONG
+    }
+    if (!normaliseMessage(member, <Message>field.message)) return WRONG
+    leave()
+    member = member.next
   }
   return node.count == 0 ? EMPTY : KEPT
 }

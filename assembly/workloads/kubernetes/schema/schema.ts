@@ -17,6 +17,13 @@ export const FIELD_MESSAGE = 9
 export const FIELD_MESSAGES = 10
 /** Any JSON. */
 export const FIELD_RAW = 11
+/** By name, such as the properties of a schema. */
+export const FIELD_MESSAGE_MAP = 12
+export const FIELD_MESSAGE_OR_BOOL = 13
+/** Any number, by its text. */
+export const FIELD_NUMBER = 14
+/** A list of any JSON. */
+export const FIELD_RAW_LIST = 15
 
 export class Field {
   /** Of a message or of a list's items. */
@@ -50,8 +57,8 @@ export function findMessage(name: string): Message | null {
 }
 
 /**
- * Reads one message a line: `Name: field type, field type`. Types: string, bool, int32, int64, time, micro, map, bytesmap, raw, []string, a
- * message, [] of it. `@key` behind a list says that it merges by that member, `@` alone that it is a set; `?` optional, `!` always.
+ * Reads one message a line: `Name: field type, field type`. Types: string, bool, int32, int64, time, micro, map, bytesmap, raw, rawlist,
+ * number, []string, a message, [] of it, {} for a map of it, `|bool` behind one that may be a boolean instead. `@key` behind a list says that it merges by that member, `@` alone that it is a set; `?` optional, `!` always.
  */
 export function declareMessages(text: string): void {
   const lines = text.trim().split('\n')
@@ -79,6 +86,8 @@ function readField(text: string): Field {
   const mergeKey = at < 0 ? '' : type.substring(at + 1)
   if (at >= 0) type = type.substring(0, at)
   const isList = type.startsWith('[]')
+  if (type.startsWith('{}')) return new Field(name, FIELD_MESSAGE_MAP, type.substring(2))
+  if (type.endsWith('|bool')) return new Field(name, FIELD_MESSAGE_OR_BOOL, type.substring(0, type.length - 5))
   const base = isList ? type.substring(2) : type
   const scalar = scalarType(base)
   const field = new Field(name, scalar == FIELD_STRING && isList ? FIELD_STRINGS : scalar >= 0 ? scalar : isList ? FIELD_MESSAGES : FIELD_MESSAGE, scalar < 0 ? base : '')
@@ -99,5 +108,7 @@ function scalarType(name: string): i32 {
   if (name == 'map') return FIELD_MAP
   if (name == 'bytesmap') return FIELD_BYTES_MAP
   if (name == 'raw') return FIELD_RAW
+  if (name == 'rawlist') return FIELD_RAW_LIST
+  if (name == 'number') return FIELD_NUMBER
   return -1
 }

@@ -3,7 +3,7 @@ import { Span } from '../../../sdk/span'
 import { failBadRequest } from '../http/failure'
 import { quoted } from '../http/issues'
 import { treeOf } from '../http/render'
-import { JsonNode, sameAscii } from '../json/node'
+import { JsonNode, sameAscii, TYPE_FALSE, TYPE_NUMBER, TYPE_TRUE } from '../json/node'
 import { eventResource, namespaces, Resource, secrets } from '../resources/table'
 import { keyName, keyNamespace } from '../storage/key'
 import { RecordView } from '../storage/record'
@@ -24,7 +24,7 @@ export function fieldsMatch(terms: FieldTerm[], key: Span, record: RecordView, r
     else if (term.field == 'metadata.namespace') equal = sameText(keyNamespace(key, resource), term.value)
     else {
       if (!root) root = treeOf(record)
-      equal = valueOf(<JsonNode>root, term.field) == term.value
+      equal = (resource.custom ? scalarAt(<JsonNode>root, term.field) : valueOf(<JsonNode>root, term.field)) == term.value
     }
     if (equal == term.negated) return false
   }
@@ -50,12 +50,24 @@ function textAt(root: JsonNode, path: string): string {
   return node && node.isString ? node.text() : ''
 }
 
+// Of a custom object: texts, numbers, true and false.
+function scalarAt(root: JsonNode, path: string): string {
+  const names = path.split('.')
+  let node: JsonNode | null = root
+  for (let i = 0; i < names.length && node; i++) node = node.get(names[i])
+  if (!node) return ''
+  if (node.type == TYPE_TRUE || node.type == TYPE_FALSE) return node.type == TYPE_TRUE ? 'true' : 'false'
+  return node.isString || node.type == TYPE_NUMBER ? node.text() : ''
+}
+
 const OF_EVENTS = 'involvedObject.kind involvedObject.namespace involvedObject.name involvedObject.uid involvedObject.apiVersion involvedObject.resourceVersion involvedObject.fieldPath reason reportingComponent source type'
 
 function isKnown(field: string, resource: Resource): bool {
   if (field == 'metadata.name' || (field == 'metadata.namespace' && resource.namespaced)) return true
   if (resource == secrets) return field == 'type'
   if (resource == namespaces) return field == 'status.phase' || field == 'name'
+  const custom = resource.custom
+  if (custom) return custom.selectable.includes(field)
   return resource == eventResource && OF_EVENTS.split(' ').includes(field)
 }
 

@@ -2,15 +2,16 @@
 import { time } from '../../../sdk/calls'
 import { Span } from '../../../sdk/span'
 import { TextWriter } from '../../../sdk/text-writer'
-import { treeOf, writeMetadata } from '../http/render'
+import { objectOf, writeMetadata } from '../http/render'
 import { JsonNode } from '../json/node'
 import { writeBytes, writeEscaped, writeJson, writeText } from '../json/writer'
 import { memberText } from '../object/metadata'
 import { parsedMicros, parseTime } from '../object/time'
 import {
   CELL_AGE, CELL_CREATED_AT, CELL_DATA_COUNT, CELL_EVENT_LAST_SEEN, CELL_EVENT_MESSAGE, CELL_EVENT_OBJECT, CELL_EVENT_REASON, CELL_EVENT_TYPE, CELL_GROUPS,
-  CELL_HOLDER, CELL_NAME, CELL_PHASE, CELL_ROLE_REF, CELL_SECRET_COUNT, CELL_SECRET_TYPE, CELL_SERVICE_ACCOUNTS, CELL_USERS, Resource
+  CELL_HOLDER, CELL_NAME, CELL_PATH, CELL_PHASE, CELL_ROLE_REF, CELL_SECRET_COUNT, CELL_SECRET_TYPE, CELL_SERVICE_ACCOUNTS, CELL_USERS, Resource
 } from '../resources/table'
+import { writePathCell } from './path-cell'
 import { RecordView } from '../storage/record'
 import { humanDuration } from './age'
 
@@ -42,7 +43,9 @@ export function writeColumns(out: TextWriter, resource: Resource, columns: bool)
   out.ascii('"columnDefinitions":[')
   for (let i = 0; i < resource.columns.length; i++) {
     const column = resource.columns[i]
-    out.ascii((i > 0 ? ',' : '') + '{"name":"' + column.name + '","type":"' + column.type + '","format":"' + column.format + '","description":')
+    out.ascii((i > 0 ? ',' : '') + '{"name":')
+    writeText(out, column.name)
+    out.ascii(',"type":"' + column.type + '","format":"' + column.format + '","description":')
     writeText(out, column.description)
     out.ascii(',"priority":').number(column.priority).byte(0x7d)
   }
@@ -50,11 +53,13 @@ export function writeColumns(out: TextWriter, resource: Resource, columns: bool)
 }
 
 export function writeRow(out: TextWriter, resource: Resource, record: RecordView, includeObject: i32, first: bool): void {
-  const root = treeOf(record)
+  const root = objectOf(record, resource)
   out.ascii(first ? '{"cells":[' : ',{"cells":[')
   for (let i = 0; i < resource.columns.length; i++) {
     if (i > 0) out.byte(0x2c)
-    writeCell(out, root, resource.columns[i].cell)
+    const column = resource.columns[i]
+    if (column.cell == CELL_PATH) writePathCell(out, root, column)
+    else writeCell(out, root, column.cell)
   }
   out.byte(0x5d)
   if (includeObject == INCLUDE_OBJECT) {

@@ -2,20 +2,21 @@
 import { STATUS_AGAIN } from '../../../abi/status'
 import { managerIsValid } from '../apply/manager-name'
 import { Applied, trackCreate } from '../apply/track'
+import { lockDefinitions } from '../custom/registry'
 import { mayDo } from '../auth/access'
 import { mayGrant } from '../auth/escalation'
 import { readObject } from '../http/body'
 import { Call } from '../http/call'
-import { failAlreadyExists, failBadRequest, fail, failNotFound } from '../http/failure'
+import { failAlreadyExists, failBadRequest, fail, failNotFound, failUnknownResource } from '../http/failure'
 import { failInvalid, hasIssues } from '../http/issues'
 import { sendObject } from '../http/render'
-import { sendFailure } from '../http/response'
+import { sendFailure, spanOf } from '../http/response'
 import { keepBytes } from '../json/arena'
 import { JsonNode, newString } from '../json/node'
 import { checkManagedFields } from '../object/meta-rules'
 import { dropSystemFields, fillMetadata, generateName, memberSpan, memberText, metadataOf, place, putManagedFields, takeManagedFields } from '../object/metadata'
 import { check, prepareCreate } from '../object/rules'
-import { namespaces } from '../resources/table'
+import { definitions, namespaces, Resource } from '../resources/table'
 import { mustRetry, objectExists, preview, readRecord, writeRecord } from '../storage/store'
 import { ADDED, changed } from '../watch/changes'
 import { addNamespaceContent } from '../namespaces/content'
@@ -42,6 +43,7 @@ export function insertObject(call: Call, root: JsonNode, applied: Applied | null
   putManagedFields(metadata, applied ? applied.managedFields : trackCreate(call, root, given))
   const record = preview(root)
   if (call.dryRun) return sendObject(call, 201, record)
+  if (resource == definitions && !lockDefinitions()) return STATUS_AGAIN
   const written = writeRecord(resource, call.namespace, call.name, record)
   if (!written) return mustRetry ? STATUS_AGAIN : sendFailure(call.id)
   if (resource == namespaces && !addNamespaceContent(call.name)) return STATUS_AGAIN
@@ -53,6 +55,7 @@ export function insertObject(call: Call, root: JsonNode, applied: Applied | null
 function admit(call: Call, root: JsonNode): bool {
   const resource = call.resource
   const metadata = metadataOf(root)
+  if (resource.custom && !definitionTakes(resource)) return false
   if (metadata.get('resourceVersion')) {
     // The real server says 500 to this, by accident
     failBadRequest('resourceVersion should not be set on objects to be created')
@@ -85,6 +88,15 @@ function admit(call: Call, root: JsonNode): bool {
 function nameNewly(call: Call, metadata: JsonNode): void {
   const name = generateName(memberSpan(metadata, 'generateName'))
   place(metadata, 'name', newString(name.at, name.length))
+}
+
+// Its definition must be there, and stay: it is looked for in the store, so that a deletion of it that is under way is waited for.
+function definitionTakes(resource: Resource): bool {
+  const definition = readRecord(definitions, new Span(0, 0), spanOf(resource.qualified))
+  if (definition && !definition.isTerminating) return true
+  if (!definition) failUnknownResource()
+  else fail(405, 'MethodNotAllowed', 'create not allowed while custom resource definition is terminating').about(resource, '')
+  return false
 }
 
 // The namespace must be there, and stay.

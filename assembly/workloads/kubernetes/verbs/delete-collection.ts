@@ -7,6 +7,7 @@ import { auditBegun, auditEnded } from '../audit/index'
 import { Unfinished } from '../audit/event'
 import { Call } from '../http/call'
 import { failTooMany } from '../http/failure'
+import { writeObject } from '../http/render'
 import { body, JSON_TYPE, sendFailure } from '../http/response'
 import { Resource } from '../resources/table'
 import { readSelectors, Selectors } from '../select/selectors'
@@ -101,13 +102,18 @@ export function dropJob(request: u32): void {
 function writeItems(out: TextWriter, resource: Resource, sweep: Sweep): void {
   const head = <usize>(HEAD_CHARACTERS + resource.kind.length + resource.groupVersion.length)
   for (let i = 0; i < sweep.records.length; i++) {
-    out.byte(out.length > 0 ? 0x2c : 0x20).byte(0x7b)
+    out.byte(out.length > 0 ? 0x2c : 0x20)
+    if (resource.custom) {
+      writeObject(out, sweep.records[i], resource)
+      continue
+    }
+    out.byte(0x7b)
     sweep.records[i].writeFrom(out, head)
   }
 }
 
 function answer(request: u32, resource: Resource, items: TextWriter): i32 {
-  body.clear().ascii('{"kind":"' + resource.kind + 'List","apiVersion":"' + resource.groupVersion + '","metadata":{"resourceVersion":"').number(currentResourceVersion())
+  body.clear().ascii('{"kind":"' + resource.listKind + '","apiVersion":"' + resource.groupVersion + '","metadata":{"resourceVersion":"').number(currentResourceVersion())
   body.ascii('"},"items":[').raw(items.at, items.length).ascii(']}\n')
   heap.free(items.at)
   return sendLong(request, 200, JSON_TYPE, body, true)

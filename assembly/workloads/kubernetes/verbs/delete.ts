@@ -1,6 +1,7 @@
 // DELETE of one object. What has finalizers is marked and stays until they have gone; a namespace is marked, and emptied by ticks.
 import { STATUS_AGAIN } from '../../../abi/status'
 import { Span } from '../../../sdk/span'
+import { markTerminating } from '../custom/naming'
 import { Call } from '../http/call'
 import { fail, failNotFound } from '../http/failure'
 import { sendObject, treeOf } from '../http/render'
@@ -9,7 +10,7 @@ import { writeText } from '../json/writer'
 import { JsonNode } from '../json/node'
 import { memberText, metadataOf, place, timeNode, zeroNode } from '../object/metadata'
 import { setPhase } from '../object/rules'
-import { namespaces, Resource } from '../resources/table'
+import { definitions, namespaces, Resource } from '../resources/table'
 import { RecordView } from '../storage/record'
 import { mustRetry, preview, readRecord, removeRecord, writeRecord } from '../storage/store'
 import { changed, DELETED, MODIFIED } from '../watch/changes'
@@ -63,6 +64,7 @@ export function isHeld(root: JsonNode): bool {
 export function markDeleted(resource: Resource, root: JsonNode): RecordView {
   const metadata = metadataOf(root)
   place(metadata, 'deletionTimestamp', timeNode())
+  if (resource == definitions) markTerminating(root)
   if (resource == namespaces) setPhase(root, 'Terminating')
   else place(metadata, 'deletionGracePeriodSeconds', zeroNode())
   return preview(root)

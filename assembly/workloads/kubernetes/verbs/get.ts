@@ -9,7 +9,7 @@ import { readRecord, readText, textAt, textLength } from '../storage/store'
 
 export function getObject(call: Call): i32 {
   if (!checkNotNewer(call)) return sendFailure(call.id)
-  if (call.form == FORM_JSON) {
+  if (call.form == FORM_JSON && !call.resource.custom) {
     if (readText(call.resource, call.namespace, call.name)) return send(call.id, 200, JSON_TYPE, textAt, textLength)
   } else {
     const record = readRecord(call.resource, call.namespace, call.name)

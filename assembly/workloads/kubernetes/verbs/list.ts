@@ -7,7 +7,7 @@ import { Call } from '../http/call'
 import { failBadRequest, failTooMany } from '../http/failure'
 import { forbidden, failOptions, hasIssues, invalid, notSupported } from '../http/issues'
 import { decimal, query, queryText } from '../http/query'
-import { writeMetadata, treeOf } from '../http/render'
+import { treeOf, writeMetadata, writeObject } from '../http/render'
 import { failTooNew, readResourceVersion } from '../http/resource-version'
 import { body, JSON_TYPE, sendFailure } from '../http/response'
 import { MAX_LIST_BYTES } from '../limits'
@@ -130,7 +130,8 @@ function writeList(call: Call, options: ListOptions): bool {
     if (isTable) writeRow(items_, resource, record, call.includeObject, items == 0)
     else {
       if (items > 0) items_.byte(0x2c)
-      if (call.form == FORM_JSON) {
+      if (call.form == FORM_JSON && resource.custom) writeObject(items_, record, resource)
+      else if (call.form == FORM_JSON) {
         items_.byte(0x7b)
         record.writeFrom(items_, head)
       } else writeMetadata(items_, treeOf(record))
@@ -154,7 +155,7 @@ const items_ = new TextWriter()
 function writeHead(call: Call, version: u64, token: string, remaining: i64): void {
   const resource = call.resource
   if (call.form == FORM_TABLE) body.ascii('{"kind":"Table","apiVersion":"meta.k8s.io/v1","metadata":{"resourceVersion":"')
-  else if (call.form == FORM_JSON) body.ascii('{"kind":"' + resource.kind + 'List","apiVersion":"' + resource.groupVersion + '","metadata":{"resourceVersion":"')
+  else if (call.form == FORM_JSON) body.ascii('{"kind":"' + resource.listKind + '","apiVersion":"' + resource.groupVersion + '","metadata":{"resourceVersion":"')
   else body.ascii('{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/v1","metadata":{"resourceVersion":"')
   body.number(version).byte(0x22)
   if (token.length > 0) body.ascii(',"continue":"' + token + '"')

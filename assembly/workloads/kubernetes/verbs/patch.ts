@@ -7,7 +7,7 @@ import { finishObject, parseBody, refuseText } from '../http/body'
 import { Call } from '../http/call'
 import { fail, failBadRequest, failNotFound, failTooLarge } from '../http/failure'
 import { failOptions, forbidden } from '../http/issues'
-import { treeOf } from '../http/render'
+import { objectOf } from '../http/render'
 import { sendFailure } from '../http/response'
 import { JsonNode } from '../json/node'
 import { cloneTree } from '../json/tree'
@@ -28,6 +28,10 @@ const APPLY = 3
 
 export function patchObject(call: Call): i32 {
   const type = patchType(call)
+  if (call.resource.custom && (type < 0 || type == STRATEGIC_PATCH)) {
+    fail(415, 'UnsupportedMediaType', 'the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml')
+    return sendFailure(call.id)
+  }
   if (type < 0) {
     fail(415, 'UnsupportedMediaType', 'the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, application/apply-patch+yaml')
     return sendFailure(call.id)
@@ -46,7 +50,7 @@ export function patchObject(call: Call): i32 {
     failNotFound(call.resource, call.name.text())
     return sendFailure(call.id)
   }
-  const before = treeOf(old)
+  const before = objectOf(old, call.resource)
   beginPatch()
   const patched = apply(call, type, cloneTree(before), patch)
   if (!patched) return sendFailure(call.id)

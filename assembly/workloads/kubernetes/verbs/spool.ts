@@ -24,13 +24,13 @@ let spools: Spool[] = []
 let spooled: usize = 0
 
 /** Answers with what is in `text`, and ends there or stays open. */
-export function sendLong(request: u32, status: i32, type: string, text: TextWriter, end: bool): i32 {
-  if (text.length <= PIECE) return begin(request, status, type, '', text.at, text.length, end)
+export function sendLong(request: u32, status: i32, type: string, text: TextWriter, end: bool, extra: string = '', cacheControl: string = 'no-cache, private'): i32 {
+  if (text.length <= PIECE) return begin(request, status, type, extra, text.at, text.length, end, cacheControl)
   if (text.length > <usize>MAX_STREAM_BUFFER && spooled + text.length > MAX_SPOOLED) {
     failTooMany('other lists are under way')
     return sendFailure(request)
   }
-  let state = begin(request, status, type, '', text.at, PIECE, false)
+  let state = begin(request, status, type, extra, text.at, PIECE, false, cacheControl)
   if (state != STATUS_OK) return state
   let sent = PIECE
   while (sent < text.length) {

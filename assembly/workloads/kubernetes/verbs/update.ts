@@ -3,15 +3,17 @@
 import { STATUS_AGAIN } from '../../../abi/status'
 import { managerIsValid } from '../apply/manager-name'
 import { Applied, trackUpdate } from '../apply/track'
+import { lockDefinitions } from '../custom/registry'
 import { mayGrant } from '../auth/escalation'
 import { readObject } from '../http/body'
 import { Call } from '../http/call'
 import { failBadRequest, fail, failModified, failNotFound } from '../http/failure'
-import { failInvalid, hasIssues } from '../http/issues'
-import { sendObject, treeOf } from '../http/render'
+import { failInvalid, hasIssues, invalidNumber } from '../http/issues'
+import { objectOf, sendObject } from '../http/render'
 import { readResourceVersion } from '../http/resource-version'
 import { sendFailure } from '../http/response'
 import { JsonNode } from '../json/node'
+import { definitions } from '../resources/table'
 import { cloneTree, sameTree } from '../json/tree'
 import { checkManagedFields } from '../object/meta-rules'
 import { dropSystemFields, memberSpan, memberText, metadataOf, place, putManagedFields, takeManagedFields } from '../object/metadata'
@@ -29,7 +31,7 @@ export function updateObject(call: Call): i32 {
     failNotFound(call.resource, call.name.text())
     return sendFailure(call.id)
   }
-  return replaceObject(call, old, treeOf(old), root, null)
+  return replaceObject(call, old, objectOf(old, call.resource), root, null)
 }
 
 /** The name of a body is its path's, and so is its namespace, where it has one. */
@@ -84,6 +86,7 @@ export function replaceObject(call: Call, old: RecordView, before: JsonNode, roo
     return sendObject(call, 200, record)
   }
   if (isFree(old, root)) return removeFreed(call, record, old)
+  if (resource == definitions && !lockDefinitions()) return STATUS_AGAIN
   const written = writeRecord(resource, call.namespace, call.name, record)
   if (!written) return mustRetry ? STATUS_AGAIN : sendFailure(call.id)
   changed(MODIFIED, resource, call.namespace, call.name, written, old)
@@ -118,6 +121,11 @@ function preconditionsHold(call: Call, metadata: JsonNode, old: RecordView, oldM
       failModified(call.resource, call.name.text())
       return false
     }
+  }
+  // Custom objects are never written over unread
+  if ((version.length == 0 || version.is('0')) && call.resource.custom && call.request.method.is('PUT')) {
+    invalidNumber('metadata.resourceVersion', '0x0', 'must be specified for an update')
+    return failInvalid(call.resource, call.name.text())
   }
   const uid = memberText(metadata, 'uid')
   const oldUid = memberText(oldMetadata, 'uid')

@@ -3,11 +3,12 @@
 import { STATUS_AGAIN, STATUS_OK } from '../../../abi/status'
 import { now, stream } from '../../../sdk/calls'
 import { TextWriter } from '../../../sdk/text-writer'
+import { definitionsChanged } from '../custom/registry'
 import { noteClusterRole } from '../auth/aggregation'
 import { noteRoleChange } from '../auth/grants'
 import { Failure, writeFailure } from '../http/failure'
 import { FORM_JSON } from '../http/accept'
-import { eventResource, namespaces } from '../resources/table'
+import { definitions, eventResource, namespaces, Resource } from '../resources/table'
 import { objectKey } from '../storage/key'
 import { LAST_WRITE, RecordView, resourceVersion } from '../storage/record'
 import { hasWritten, settledVersion } from '../storage/store'
@@ -50,6 +51,7 @@ export function publish(): void {
   const from = nextSequence
   for (let i = 0; i < changes.length; i++) {
     const change = changes[i]
+    if (change.resource == definitions) definitionsChanged(change.record.resourceVersion)
     noteRoleChange(change)
     noteClusterRole(change)
     remember(change, objectKey(change.resource, change.namespace, change.name), selectionMayChange(change))
@@ -70,9 +72,14 @@ export function publish(): void {
 function selectionMayChange(change: Change): bool {
   const previous = change.previous
   if (!previous || change.type != MODIFIED) return false
-  if (change.resource == namespaces || change.resource == eventResource) return true
+  if (change.resource == namespaces || change.resource == eventResource || selectsFields(change.resource)) return true
   const record = change.record
   return record.labelsLength != previous.labelsLength || memory.compare(record.labels, previous.labels, record.labelsLength) != 0
+}
+
+function selectsFields(resource: Resource): bool {
+  const custom = resource.custom
+  return custom != null && custom.selectable.length > 0
 }
 
 /** Gives those who are behind what they have room for. Not in a call that writes. */
