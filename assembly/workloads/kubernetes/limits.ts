@@ -25,6 +25,8 @@ export const MAX_LIST_BYTES = 33554432
 export const MAX_AUDIT_BYTES = 33554432
 /** A segment of it, unless one batch alone is larger. */
 export const MAX_AUDIT_SEGMENT_BYTES = 65536
+/** Events that are stored and in no batch yet; above it writes wait for one. */
+export const MAX_AUDIT_BACKLOG_BYTES = 4194304
 /** Events of reads that wait in memory for their commit. */
 export const MAX_AUDIT_WAITING_BYTES = 262144
 /** Of an event: its URI, the name of a client (the real server's), and any other text; what is longer is cut, and the event says so. */

@@ -4,7 +4,7 @@
 import { STATUS_AGAIN, STATUS_OK } from '../../../abi/status'
 import { sha256 } from '../../../sdk/calls'
 import { TextWriter } from '../../../sdk/text-writer'
-import { MAX_AUDIT_SEGMENT_BYTES } from '../limits'
+import { MAX_AUDIT_BACKLOG_BYTES } from '../limits'
 import { refresh, settledVersion } from '../storage/store'
 import { forgetUpTo, numberAt, oldestBytes, readEntry, ready, waitingBytes, waitingCount } from './entries'
 import { head, HASH_BYTES, putHead, readHead } from './head'
@@ -14,8 +14,8 @@ import { appendBatch, begun, nothingBegun } from './segments'
 /** A call that writes anyway makes a batch of so much. */
 const DUE_ENTRIES = 64
 const DUE_BYTES: usize = 49152
-/** Room for its head line. */
-const MAX_BATCH_BYTES: usize = MAX_AUDIT_SEGMENT_BYTES - 256
+/** As much as a commit of the largest size may bring in a busy moment: there is one batch at a time. */
+const MAX_BATCH_BYTES: usize = 524288
 
 const batch = new TextWriter()
 const lines = new TextWriter()
@@ -50,6 +50,11 @@ export function batchNow(): i32 {
   finishLast()
   const status = makeBatch()
   return begun || status == STATUS_AGAIN ? status : STATUS_OK
+}
+
+/** Keeps what waits for a batch within its bound. @returns 0, or a status with which this call cannot go on */
+export function batchIfBehind(): i32 {
+  return waitingBytes > <usize>MAX_AUDIT_BACKLOG_BYTES ? batchNow() : STATUS_OK
 }
 
 function isDue(entries: i32, bytes: usize): bool {

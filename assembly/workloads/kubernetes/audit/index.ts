@@ -10,7 +10,7 @@ import { Call } from '../http/call'
 import { fail, failTooMany, failure } from '../http/failure'
 import { writeUuid } from '../http/response'
 import { refresh, settledVersion } from '../storage/store'
-import { batchIfDue } from './batches'
+import { batchIfBehind, batchIfDue } from './batches'
 import { beginWrites, findEntries, putEntry, takeNumber } from './entries'
 import { composeEvent, STAGE_COMPLETE, STAGE_STARTED, Unfinished, writeEvent } from './event'
 import { head, makeHead, readHead } from './head'
@@ -172,6 +172,10 @@ function issuesToken(answered: i32): bool {
 
 // Puts the event, or replaces it.
 function putEvent(answered: i32, stage: string): i32 {
+  if (number == 0) {
+    const behind = batchIfBehind()
+    if (behind < 0) return behind
+  }
   compose(answered, stage)
   const at = number != 0 ? number : takeNumber()
   const status = putEntry(at, event)
