@@ -56,6 +56,9 @@ const FEATURES = ['simd', 'bulk-memory', 'bulk-memory-opt', 'mutable-globals', '
 /** Section ids, WebAssembly core specification 5.5.2: table, memory, start, element, data. */
 const NOT_IN_A_PART = [4, 5, 8, 9, 11]
 
+/** Workloads that encrypt by themselves: the core's files are compiled into them, and joined with its hot parts, plain SIMD as admission asks. */
+const WITH_CORE = ['assembly/workloads/kms-provider']
+
 /** Options of the compiler for workloads; kernel and core have theirs in asconfig.json. */
 const WORKLOAD_OPTIONS = [
   '-O3',
@@ -86,7 +89,13 @@ async function buildAll(): Promise<void> {
     const output = join(folder, 'workload.wasm')
     const text = files([`${folder}/*.wat`])[0]
     // What a workload may import (test/imports.test.ts), and itself
-    const inputs = files(['assembly/{abi,codec,mem,sdk}/**/*.ts', `${folder}/**/*.{ts,wat,json}`, 'host/build.ts'])
+    const core = WITH_CORE.includes(folder) ? ['assembly/crypto/**/*.ts'] : []
+    const inputs = files([
+      'assembly/{abi,codec,mem,sdk}/**/*.ts',
+      ...core,
+      `${folder}/**/*.{ts,wat,json}`,
+      'host/build.ts',
+    ])
     await step(output, inputs, () => (text === undefined ? compileWorkload(folder, output) : assemble(text, output)))
   }
   const sources = files(['host/**/*.ts', 'assembly/abi/*.ts', 'package.json'])
@@ -164,15 +173,25 @@ function compileHot(name: string, part: string, relaxed: boolean, level = HOT[na
     stop(`assembly/crypto/hot/${name}.ts compiles to sections ${found.join()}: keep state with the caller`)
 }
 
-/** Joins a module with its hot parts by Binaryen, which changes no instruction of theirs, and takes their exports away. */
-function merge(output: string, own: string, hot: [name: string, part: string][], relaxed: boolean): void {
+/**
+ * Joins a module with its hot parts by Binaryen, which changes no instruction of theirs, and takes their exports away.
+ * @param host the module that what is joined may still import: none for core and kernel
+ */
+function merge(
+  output: string,
+  own: string,
+  hot: [name: string, part: string][],
+  relaxed: boolean,
+  host?: string,
+): void {
   const features = [...FEATURES, ...(relaxed ? ['relaxed-simd'] : [])].map((feature) => `--enable-${feature}`)
   const joined = own.replace(/\.wasm$/, '.joined.wasm')
   const parts = hot.flatMap(([name, part]) => [part, name])
   run(['node_modules/binaryen/bin/wasm-merge', ...features, own, 'env', ...parts, '-o', joined])
   const passes = ['--remove-exports=hot*', '--remove-unused-module-elements']
   run(['node_modules/binaryen/bin/wasm-opt', ...features, ...passes, joined, '-o', output])
-  const imports = WebAssembly.Module.imports(new WebAssembly.Module(readFileSync(resolve(ROOT, output))))
+  const module = new WebAssembly.Module(readFileSync(resolve(ROOT, output)))
+  const imports = WebAssembly.Module.imports(module).filter((each) => each.module !== host)
   if (imports.length > 0)
     stop(`${output} still imports ${imports.map(({ module, name }) => `${module}.${name}`).join()}`)
 }
@@ -216,16 +235,20 @@ function compileWorkload(folder: string, output: string): void {
   const { memory } = JSON.parse(readFileSync(join(ROOT, folder, 'enclave.json'), 'utf8')) as {
     memory: { maxPages: number }
   }
+  const core = WITH_CORE.includes(folder)
+  const own = core ? `${PARTS}/${basename(folder)}.wasm` : output
   compile([
     join(folder, 'index.ts'),
     '-o',
-    output,
+    own,
     '--config',
     'none',
     ...WORKLOAD_OPTIONS,
     '--maximumMemory',
     String(memory.maxPages),
+    ...(core ? ['--disableWarning', '112'] : []),
   ])
+  if (core) merge(output, own, [['aes', `${PARTS}/aes.wasm`]], false, 'kernel')
 }
 
 async function assemble(text: string, output: string): Promise<void> {

@@ -44,7 +44,7 @@ program
     'how old evidence for the KMS may be (AWS documents no value), or leaf: as its certificate',
     '300',
   )
-  .option('--workload <name>', 'what to launch: kubernetes, keyvalue, echo or hello', 'kubernetes')
+  .option('--workload <name>', 'what to launch: kubernetes, keyvalue, kms-provider, echo or hello', 'kubernetes')
   .option('--store <where>', STORE_HELP, 'lmdb')
   .option(...METRICS)
   .option('--plain', 'http instead of https at the proxy')
@@ -354,6 +354,9 @@ await family('admin', 'ask the host, by signed requests that are logged before t
 })
 await family('kms', "the host's AWS KMS: keys, policies, and any of its operations", async (kms) =>
   (await import('./kms.ts')).addKmsVerbs(kms),
+)
+await family('kms-plugin', 'KMS v2 for kube-apiserver (1.32 and later), its keys in an enclave', async (plugin) =>
+  (await import('./kms-plugin.ts')).addKmsPluginVerbs(plugin),
 )
 await family('release', 'build, test, sign, publish and verify what may run', async (release) =>
   (await import('./release.ts')).addReleaseVerbs(release),

@@ -33,6 +33,7 @@ type Exports = {
   tick?(): number
   closed?(request: number): void
   drained?(request: number): void
+  attested?(ticket: number, pointer: number, length: number): void
 }
 
 type RequestParts = { body?: Uint8Array | string; headers?: Record<string, string>; role?: number; key?: Uint8Array }
@@ -100,6 +101,8 @@ export class WorkloadShell {
   timeMs = 1_795_000_000_000n
   /** Newest version that came to nothing, as `settled` tells it. */
   lost = 0n
+  /** Newest version whose fate is known; unless set, that is all of them. */
+  settledAt: bigint | undefined
   /** Writes from this one on answer AGAIN, as if another request were writing the same. */
   writesUntilAgain = Number.POSITIVE_INFINITY
   /** Bytes that a reader leaves untaken before `stream` says AGAIN. */
@@ -115,6 +118,9 @@ export class WorkloadShell {
   #sorted: string[] | undefined
   readonly #open = new Map<number, ShellResponse>()
   #nextRequest = 1
+  /** Documents asked for and not yet given. */
+  readonly tickets: number[] = []
+  #nextTicket = 1
   /** The response that `handle` or `tick` may stream to at all exists only while this is set. */
   #inside = false
 
@@ -133,6 +139,11 @@ export class WorkloadShell {
 
   get memoryBytes(): number {
     return this.#exports.memory.buffer.byteLength
+  }
+
+  /** All of it, as it stands. */
+  get memory(): Uint8Array {
+    return new Uint8Array(this.#exports.memory.buffer)
   }
 
   get openRequests(): number {
@@ -161,6 +172,16 @@ export class WorkloadShell {
 
   tick(): void {
     this.#finish(this.#run(() => this.#exports.tick?.()) ?? 0)
+  }
+
+  /** The document of the oldest ticket is there; of no bytes where there is none. */
+  deliver(document: Uint8Array): void {
+    const ticket = this.tickets.shift()
+    if (ticket === undefined) throw new Error('no document was asked for')
+    const pointer = this.#run(() => this.#exports.allocate(document.length)) >>> 0
+    if (pointer !== 0) this.#region('allocate', pointer, document.length).set(document)
+    this.#run(() => this.#exports.attested?.(ticket, pointer, document.length))
+    this.#finish(0)
   }
 
   /** The client has taken what it had been sent, and there is room again. */
@@ -324,7 +345,7 @@ export class WorkloadShell {
       settled: (out = 0) => {
         const target = region('settled', out, 16)
         const view = new DataView(target.buffer, target.byteOffset)
-        view.setBigUint64(0, this.version, true)
+        view.setBigUint64(0, this.settledAt ?? this.version, true)
         view.setBigUint64(8, this.lost, true)
         return 16
       },
@@ -333,6 +354,16 @@ export class WorkloadShell {
         if (length >>> 0 > MAX_RANDOM_BYTES) return STATUS_TOO_LARGE
         target.set(crypto.getRandomValues(new Uint8Array(target.length)))
         return STATUS_OK
+      },
+      attest: (nonce = 0, nonceLength = 0, data = 0, dataLength = 0, publicKey = 0, publicKeyLength = 0) => {
+        for (const [pointer, length] of [
+          [nonce, nonceLength],
+          [data, dataLength],
+          [publicKey, publicKeyLength],
+        ] as const)
+          if (length !== -1) region('attest', pointer, length)
+        this.tickets.push(this.#nextTicket)
+        return this.#nextTicket++
       },
       sha256: (from = 0, length = 0, out = 0) => {
         region('sha256', out, 32).set(

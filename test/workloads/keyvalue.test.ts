@@ -311,6 +311,33 @@ t.test('base64 of every length modulo three is what Buffer makes of it', async (
   }
 })
 
+t.test('keeps what a slow reader waits for until it is durable, and never tells what came to nothing', async (t) => {
+  for (const lost of [false, true]) {
+    const at = shell()
+    const slow = at.request('GET', '/v1/?watch')
+    at.maxWaitingBytes = 100
+    put(at, 'first', 'x')
+    at.settledAt = at.version
+    put(at, 'second', 'x')
+    t.same(
+      slow.takeLines().map((line) => line.key),
+      ['first'],
+    )
+    at.tick()
+    t.same(slow.takeLines(), [], 'nothing of what may come to nothing')
+    if (lost) at.lost = at.version
+    at.settledAt = at.version
+    at.tick()
+    if (lost) t.same(slow.takeLines(), [{ type: 'ERROR', error: 'ERR_WATCH_BEHIND' }])
+    else
+      t.same(
+        slow.takeLines().map((line) => line.key),
+        ['second'],
+      )
+    t.equal(slow.ended, lost)
+  }
+})
+
 t.test('survives slow readers: keeps their events in order, and tells those who fall behind', async (t) => {
   const at = shell()
   const events = 2000

@@ -1,7 +1,7 @@
 // Watches: NDJSON {"type","key","version","value"} of what is put and deleted under a prefix, in order. A reader that is slow has its
 // events kept, up to a limit; then it is told and ended, so that no client believes it has seen all when it has not.
 import { STATUS_AGAIN, STATUS_OK } from '../../abi/status'
-import { stream } from '../../sdk/calls'
+import { settled, stream } from '../../sdk/calls'
 import { Span } from '../../sdk/span'
 import { TextWriter } from '../../sdk/text-writer'
 
@@ -19,7 +19,7 @@ const BEHIND = '{"type":"ERROR","error":"ERR_WATCH_BEHIND"}\n'
 /** An event that somebody waits for, outside of the collected heap: freed with its last reader. */
 class Line {
   readers: i32 = 0
-  constructor(public at: usize, public length: usize) {}
+  constructor(public at: usize, public length: usize, public version: u64) {}
 }
 
 class Watcher {
@@ -39,6 +39,10 @@ class Watcher {
 const event = new TextWriter()
 let watchers: Array<Watcher> = []
 let keptBytes: usize = 0
+/** Newest transaction whose fate was known, and newest that came to nothing, as of the last flush. */
+let settledVersion: u64 = 0
+let lostVersion: u64 = 0
+const settledWords = memory.data(16, 8)
 
 export function watchersAreFull(): bool {
   return watchers.length >= MAX_WATCHERS
@@ -71,7 +75,7 @@ export function notify(type: string, key: Span, version: u64, value: Span): void
     let status: i32 = STATUS_AGAIN
     if (watcher.queue.length == 0) status = stream(watcher.request, event.at, event.length, 0)
     if (status == STATUS_AGAIN) {
-      if (!line) line = keep()
+      if (!line) line = keep(version)
       enqueue(watcher, line)
     } else if (status != STATUS_OK) {
       watcher.request = 0
@@ -82,10 +86,32 @@ export function notify(type: string, key: Span, version: u64, value: Span): void
   if (gone) sweep()
 }
 
-/** Sends what readers have room for by now. */
+/**
+ * Sends what readers have room for by now. What a write streams the kernel holds until that write is durable; what is kept here and sent
+ * later it does not, so that it waits here.
+ */
 export function flushWatchers(): void {
+  refresh()
   for (let i = 0; i < watchers.length; i++) if (!flush(watchers[i])) watchers[i].request = 0
   sweep()
+}
+
+// Where a write has come to nothing, who waits for an event that may be its is told that it lost events.
+function refresh(): void {
+  settled(settledWords)
+  const lost = load<u64>(settledWords, 8)
+  if (lost != lostVersion) for (let i = 0; i < watchers.length; i++) cut(watchers[i], settledVersion)
+  settledVersion = load<u64>(settledWords)
+  lostVersion = lost
+}
+
+function cut(watcher: Watcher, known: u64): void {
+  const queue = watcher.queue
+  let kept = queue.length
+  while (kept > 0 && queue[kept - 1].version > known) release(watcher, queue[--kept])
+  if (kept == queue.length) return
+  queue.length = kept
+  watcher.behind = true
 }
 
 // @returns false when the watch is over
@@ -93,12 +119,12 @@ function flush(watcher: Watcher): bool {
   const queue = watcher.queue
   let sent = 0
   let status: i32 = STATUS_OK
-  while (sent < queue.length && status == STATUS_OK) {
+  while (sent < queue.length && status == STATUS_OK && queue[sent].version <= settledVersion) {
     status = stream(watcher.request, queue[sent].at, queue[sent].length, 0)
     if (status == STATUS_OK) release(watcher, queue[sent++])
   }
   if (sent > 0) queue.splice(0, sent)
-  if (status == STATUS_OK && watcher.behind) {
+  if (status == STATUS_OK && watcher.behind && queue.length == 0) {
     const text = String.UTF8.encode(BEHIND)
     status = stream(watcher.request, changetype<usize>(text), text.byteLength, 1)
     return status == STATUS_AGAIN
@@ -144,8 +170,8 @@ function writeEvent(type: string, key: Span, version: u64, value: Span): void {
   event.ascii('","version":' + version.toString() + ',"value":"').base64(value).ascii('"}\n')
 }
 
-function keep(): Line {
-  const line = new Line(heap.alloc(event.length), event.length)
+function keep(version: u64): Line {
+  const line = new Line(heap.alloc(event.length), event.length, version)
   memory.copy(line.at, event.at, event.length) // SAFETY: of that length
   keptBytes += line.length
   return line

@@ -12,6 +12,7 @@ import { makeSigningKey } from './auth/signing-key'
 import './schema/kinds'
 import { cleanUpDefinitions } from './custom/cleanup'
 import { refreshDefinitions } from './custom/registry'
+import { collectGarbage } from './garbage/collect'
 import { clearFailure, fail, failTooMany } from './http/failure'
 import { clearIssues } from './http/issues'
 import { body, clearWarnings, sendFailure } from './http/response'
@@ -84,6 +85,7 @@ export function tick(): i32 {
   if (status == STATUS_OK && !hasWritten()) status = cleanUpDefinitions()
   if (status == STATUS_OK && !hasWritten()) status = continueJobs()
   if (status == STATUS_OK && !hasWritten()) status = aggregateRoles()
+  if (status == STATUS_OK && !hasWritten()) status = collectGarbage()
   if (status < 0) return status
   publish()
   if (hasWritten()) return STATUS_OK

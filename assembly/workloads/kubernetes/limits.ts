@@ -15,6 +15,8 @@ export const MAX_MANAGER_BYTES = 128
 export const MAX_SUBRESOURCE_BYTES = 256
 /** Operations of a JSON patch: what the real server takes. */
 export const MAX_OPERATIONS = 10000
+/** References to owners that are followed. LIMIT: of what has more, dependents stay when their owners go. */
+export const MAX_DEPENDENTS = 262144
 export const MAX_WATCHERS = 4096
 /** Events that a watch can resume from, a power of two, and what they may take. */
 export const MAX_EVENTS = 16384

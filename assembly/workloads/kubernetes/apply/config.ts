@@ -2,6 +2,7 @@
 // YAML; other YAML is refused.
 import { parseBody, refuseText } from '../http/body'
 import { Call } from '../http/call'
+import { customProblem, normaliseCustom } from '../custom/object'
 import { failBadRequest, failTooLarge } from '../http/failure'
 import { JsonNode } from '../json/node'
 import { cloneTree } from '../json/tree'
@@ -61,13 +62,14 @@ export function readConfig(call: Call): Config | null {
 function normaliseConfig(call: Call, sent: JsonNode, tree: JsonNode): Config | null {
   const shape = shapeOf(call.resource)
   const said = cloneTree(tree)
-  const message = findMessage(call.resource.schema)
-  if (message) {
-    if (!normalise(tree, message)) return refuse(UNTYPED + problem)
-    // The real server says 500 to this, by accident
-    if (unknownFields.length > 0) return refuse(UNTYPED + undeclared())
-    dropUnsaid(tree, said, message)
-  }
+  const custom = call.resource.custom
+  const message = findMessage(custom ? 'ObjectMeta' : call.resource.schema)
+  if (custom ? !normaliseCustom(tree, custom, false) : !normalise(tree, <Message>message)) return refuse(UNTYPED + (custom ? customProblem : problem))
+  // The real server says 500 to this, by accident
+  if (unknownFields.length > 0) return refuse(UNTYPED + undeclared())
+  const metadata = said.get('metadata')
+  if (!custom) dropUnsaid(tree, said, <Message>message)
+  else if (metadata) dropUnsaid(metadataOf(tree), metadata, <Message>message)
   if (!isSound(tree, shape)) return refuse(UNTYPED + 'duplicate entries for key ' + twice)
   const empty = difference(fieldsOf(said, shape), fieldsOf(tree, shape))
   // What stands in stringData is owned where it will be: in data. (A real server forgets whose it was.)

@@ -4,7 +4,7 @@ import { allocateNode, keepBytes } from '../json/arena'
 import { FLAG_KEY_ESCAPE, JsonNode, newNode, TYPE_OBJECT } from '../json/node'
 import { parse } from '../json/parser'
 import { compareKeys, sortMembers } from '../json/tree'
-import { writeJson } from '../json/writer'
+import { writeBytes, writeJson } from '../json/writer'
 import { quoted } from '../http/issues'
 import { LIST_SET, Shape } from './shape'
 
@@ -36,12 +36,16 @@ export function nameAsItem(node: JsonNode, item: JsonNode, shape: Shape): JsonNo
   else {
     text.ascii('k:{')
     let separator = false
-    for (let i = 0; i < shape.keys.length; i++) {
-      const value = item.get(shape.keys[i])
-      if (!value) continue
-      text.ascii(separator ? ',"' : '"').ascii(shape.keys[i]).ascii('":')
-      writeJson(text, value)
-      separator = true
+    let key = shape.keys
+    while (key) {
+      const value = item.find(key.name, key.nameLength)
+      if (value) {
+        if (separator) text.byte(0x2c)
+        writeBytes(text, key.name, key.nameLength)
+        writeJson(text.byte(COLON), value)
+        separator = true
+      }
+      key = key.next
     }
     text.byte(0x7d)
   }

@@ -34,7 +34,7 @@ export function wasApplied(live: JsonNode, fields: JsonNode | null, resource: Re
   if (!annotation || annotation.length == 0) return false
   const before = parse(annotation.at, annotation.length)
   if (!before || !before.isObject) return false
-  const message = findMessage(resource.schema)
+  const message = !resource.custom ? findMessage(resource.schema) : null
   if (message && !normalise(before, message)) return false
   if (resource == secrets) prepareSecret(before, null)
   const shape = shapeOf(resource)

@@ -31,6 +31,12 @@ export function trackAs(manager: string, root: JsonNode, resource: Resource): Js
   return own([], newEntry(newText(manager), UPDATE, resource.groupVersion, ''), emptyObject(resource), root, resource)
 }
 
+/** The same for a change that the workload itself makes. Neither tree holds any. */
+export function trackBy(manager: string, before: JsonNode, root: JsonNode, live: JsonNode | null, resource: Resource): JsonNode | null {
+  const managers = readStored(live)
+  return managers.length > 0 ? own(managers, newEntry(newText(manager), UPDATE, resource.groupVersion, ''), before, root, resource) : null
+}
+
 /**
  * metadata.managedFields of a changed object, null where nobody owns anything. Neither tree holds any. @param live as they were
  * @param given as the user wrote them, null where there were none
@@ -55,7 +61,7 @@ function readHeeded(given: JsonNode, live: JsonNode | null): Manager[] {
 /** An object of which nothing was said: what its type always writes is there. */
 export function emptyObject(resource: Resource): JsonNode {
   const root = newNode(TYPE_OBJECT)
-  const message = findMessage(resource.schema)
+  const message = !resource.custom ? findMessage(resource.schema) : null
   if (message) normalise(root, message)
   return root
 }

@@ -32,8 +32,8 @@ export function showAs(root: JsonNode, resource: Resource, custom: CustomVersion
 /** Why `normaliseCustom` refused. */
 export let customProblem = ''
 
-/** The normal form of a custom object, in place: pruned and with defaults. Unknown fields are told by schema/normalise.ts. */
-export function normaliseCustom(root: JsonNode, custom: CustomVersion): bool {
+/** The normal form of a custom object, in place: pruned, and with defaults unless it is only what somebody applies. Unknown fields are told by schema/normalise.ts. */
+export function normaliseCustom(root: JsonNode, custom: CustomVersion, defaults: bool = true): bool {
   customProblem = ''
   const schema = custom.schema
   if (!normaliseMember(root, 'metadata', <Message>findMessage('ObjectMeta'))) {
@@ -44,7 +44,7 @@ export function normaliseCustom(root: JsonNode, custom: CustomVersion): bool {
   if (!schema) return true
   clearPath()
   beginSteps(MAX_STEPS)
-  prune(root, schema, true, true)
+  prune(root, schema, true, defaults)
   putIdentityFirst(root)
   if (!isSpent() && !arenaIsFull()) return true
   customProblem = 'the object is too large for its schema'

@@ -3,6 +3,7 @@
 // its labels; then the JSON. The kernel keeps the transaction's number, so `resourceVersion` = number · 128 + which write: as many writes as a
 // transaction may have fit, and no two have the same.
 import { MAX_WRITES } from '../../../abi/limits'
+import { Span } from '../../../sdk/span'
 import { TextWriter } from '../../../sdk/text-writer'
 import { JsonNode } from '../json/node'
 import { writeJson } from '../json/writer'
@@ -13,6 +14,11 @@ const INDEX_BITS: u64 = 7 // 2^7 > MAX_WRITES
 export const RECORD_TERMINATING: u8 = 1
 /** It has finalizers. */
 export const RECORD_HELD: u8 = 2
+/** It has ownerReferences. */
+export const RECORD_OWNED: u8 = 4
+/** Characters between the last of a uid and the digits of the resourceVersion: `","resourceVersion":"`. */
+const BEHIND_UID: usize = 21
+const UID_LENGTH: usize = 36
 export const LAST_WRITE: u8 = 127
 
 export function resourceVersion(version: u64, index: u8): u64 {
@@ -60,6 +66,15 @@ export class RecordView {
 
   get isTerminating(): bool {
     return (this.flags & RECORD_TERMINATING) != 0
+  }
+
+  get isOwned(): bool {
+    return (this.flags & RECORD_OWNED) != 0
+  }
+
+  /** As `compile` writes it: right before the resourceVersion. */
+  get uid(): Span {
+    return new Span(this.json + this.hole - BEHIND_UID - UID_LENGTH, UID_LENGTH)
   }
 
   /** The object, from its byte `from` on. */
@@ -110,6 +125,7 @@ function compileMetadata(out: TextWriter, metadata: JsonNode): void {
       store<u32>(out.at, <u32>(out.length - start), 12)
     } else if (each.keyIs('deletionTimestamp')) store<u8>(out.at, load<u8>(out.at, 5) | RECORD_TERMINATING, 5)
     else if (each.keyIs('finalizers')) store<u8>(out.at, load<u8>(out.at, 5) | RECORD_HELD, 5)
+    else if (each.keyIs('ownerReferences')) store<u8>(out.at, load<u8>(out.at, 5) | RECORD_OWNED, 5)
   }
   out.byte(0x7d)
 }

@@ -27,6 +27,7 @@ class Job {
   items: TextWriter = new TextWriter()
   resets: i32 = resets
   audit: Unfinished | null = null
+  policy: string = ''
   constructor(public request: u32, public resource: Resource, public prefix: Uint8Array, public selectors: Selectors) {}
 }
 
@@ -38,6 +39,7 @@ export function deleteCollection(call: Call): i32 {
   if (!options || !readSelectors(call, selectors)) return sendFailure(call.id)
   const prefix = collectionPrefix(call.resource, call.namespace)
   const sweep = new Sweep()
+  sweep.policy = options.policy
   sweep.run(call.resource, prefix, new Span(0, 0), selectors, call.dryRun)
   if (sweep.failed) return mustRetry ? STATUS_AGAIN : hasWritten() ? -1 : sendFailure(call.id)
   if (!sweep.more) {
@@ -59,6 +61,7 @@ export function deleteCollection(call: Call): i32 {
   job.audit = auditBegun()
   if (!job.audit) return STATUS_AGAIN
   job.after = copyOf(sweep.last)
+  job.policy = options.policy
   jobs.push(job)
   return STATUS_OK
 }
@@ -77,6 +80,7 @@ export function continueJobs(): i32 {
     job.after = new Uint8Array(0)
   }
   const sweep = new Sweep()
+  sweep.policy = job.policy
   sweep.run(job.resource, Span.of(job.prefix), Span.of(job.after), job.selectors, false)
   if (sweep.failed) return -1
   const audit = job.audit

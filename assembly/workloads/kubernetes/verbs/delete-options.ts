@@ -3,8 +3,8 @@ import { bodyText, refuseText } from '../http/body'
 import { Call } from '../http/call'
 import { fail, failBadRequest } from '../http/failure'
 import { failOptions, invalid, notSupported, quoted } from '../http/issues'
-import { query, queryText } from '../http/query'
-import { JsonNode } from '../json/node'
+import { query, queryBool, queryText } from '../http/query'
+import { JsonNode, TYPE_TRUE } from '../json/node'
 import { parse } from '../json/parser'
 import { memberText } from '../object/metadata'
 import { Resource } from '../resources/table'
@@ -17,6 +17,8 @@ export class DeleteOptions {
   resourceVersion: string = ''
   policy: string = ''
   hasOrphan: bool = false
+  /** What orphanDependents says, which was there before propagationPolicy. */
+  orphans: bool = false
 }
 
 /** Also sets call.dryRun. @returns null with a failure */
@@ -26,6 +28,7 @@ export function readDeleteOptions(call: Call): DeleteOptions | null {
   let dryRun = query_ ? query_.text() : ''
   options.policy = queryText(call.request, 'propagationPolicy')
   options.hasOrphan = call.request.parameter('orphanDependents') != null
+  options.orphans = queryBool(call.request, 'orphanDependents')
   if (call.request.body.length > 0) {
     const root = readBody(call)
     if (!root) return null
@@ -35,7 +38,11 @@ export function readDeleteOptions(call: Call): DeleteOptions | null {
       options.resourceVersion = memberText(preconditions, 'resourceVersion')
     }
     if (root.get('propagationPolicy')) options.policy = memberText(root, 'propagationPolicy')
-    if (root.get('orphanDependents')) options.hasOrphan = true
+    const orphans = root.get('orphanDependents')
+    if (orphans) {
+      options.hasOrphan = true
+      options.orphans = orphans.type == TYPE_TRUE
+    }
     const list = root.get('dryRun')
     const first = list ? list.first : null
     if (first) dryRun = first.text()
@@ -52,7 +59,10 @@ export function readDeleteOptions(call: Call): DeleteOptions | null {
 
 function checkPolicy(options: DeleteOptions): bool {
   const policy = options.policy
-  if (policy.length == 0) return true
+  if (policy.length == 0) {
+    if (options.hasOrphan) options.policy = options.orphans ? 'Orphan' : 'Background'
+    return true
+  }
   if (policy != 'Foreground' && policy != 'Background' && policy != 'Orphan') {
     notSupported('propagationPolicy', quoted(policy), '"Foreground", "Background", "Orphan", "nil"')
     return failOptions('DeleteOptions')

@@ -2,6 +2,7 @@
 import { STATUS_AGAIN } from '../../../abi/status'
 import { Span } from '../../../sdk/span'
 import { markTerminating } from '../custom/naming'
+import { settleFinalizers } from '../garbage/finalizers'
 import { Call } from '../http/call'
 import { fail, failNotFound } from '../http/failure'
 import { sendObject, treeOf } from '../http/render'
@@ -23,7 +24,7 @@ export function deleteObject(call: Call): i32 {
   if (!options) return sendFailure(call.id)
   const resource = call.resource
   const name = call.name.text()
-  if (resource == namespaces && PROTECTED.includes(name)) {
+  if (resource == namespaces && isProtected(name)) {
     fail(403, 'Forbidden', 'namespaces "' + name + '" is forbidden: this namespace may not be deleted').about(resource, name)
     return sendFailure(call.id)
   }
@@ -35,6 +36,7 @@ export function deleteObject(call: Call): i32 {
   const root = treeOf(old)
   const uid = memberText(metadataOf(root), 'uid')
   if (!deletePreconditionsHold(options, resource, name, uid, old)) return sendFailure(call.id)
+  if (!old.isTerminating) settleFinalizers(root, options.policy)
   if (isHeld(root)) {
     if (old.isTerminating) return sendObject(call, 200, old)
     const marked = markDeleted(resource, root)
@@ -49,6 +51,11 @@ export function deleteObject(call: Call): i32 {
   }
   if (!call.dryRun && !removeObject(resource, call.namespace, call.name, old)) return mustRetry ? STATUS_AGAIN : sendFailure(call.id)
   return sendSuccess(call, name, uid)
+}
+
+/** Whether it is one of the namespaces that stay. */
+export function isProtected(namespace: string): bool {
+  return PROTECTED.includes(namespace)
 }
 
 /** Whether finalizers keep it: its own, or those of a namespace's spec. */

@@ -2,6 +2,7 @@
 import { Span } from '../../../sdk/span'
 import { Scan } from '../../../sdk/store'
 import { MAX_WRITES } from '../../../abi/limits'
+import { settleFinalizers } from '../garbage/finalizers'
 import { treeOf } from '../http/render'
 import { keepBytes } from '../json/arena'
 import { Resource } from '../resources/table'
@@ -10,7 +11,7 @@ import { keyName, keyNamespace } from '../storage/key'
 import { RecordView, RECORD_HEADER } from '../storage/record'
 import { writeRecord, writesSoFar } from '../storage/store'
 import { changed, MODIFIED } from '../watch/changes'
-import { markDeleted, removeObject } from './delete'
+import { isHeld, markDeleted, removeObject } from './delete'
 
 /** Left for what a transaction writes besides. */
 const SPARE = 4
@@ -26,6 +27,8 @@ export class Sweep {
   more: bool = false
   /** The transaction cannot go on: nothing of it may stay. */
   failed: bool = false
+  /** What becomes of what depends on them: a propagation policy, or "". */
+  policy: string = ''
 
   /** Deletes what matches, strictly behind `after`. @param selectors null for a namespace, whose held objects are counted and left */
   run(resource: Resource, prefix: Span, after: Span, selectors: Selectors | null, dryRun: bool): void {
@@ -65,11 +68,13 @@ export class Sweep {
   private deleteOne(resource: Resource, key: Span, record: RecordView, dryRun: bool): void {
     const namespace = keyNamespace(key, resource)
     const name = keyName(key, resource)
-    if (record.isHeld) {
+    const root = record.isHeld || this.policy == 'Foreground' || this.policy == 'Orphan' ? treeOf(record) : null
+    if (root && !record.isTerminating) settleFinalizers(root, this.policy)
+    if (root && isHeld(root)) {
       this.held++
       this.records.push(record)
       if (record.isTerminating || dryRun) return
-      const marked = writeRecord(resource, namespace, name, markDeleted(resource, treeOf(record)))
+      const marked = writeRecord(resource, namespace, name, markDeleted(resource, root))
       if (!marked) {
         this.failed = true
         return

@@ -6,6 +6,7 @@ import { TextWriter } from '../../../sdk/text-writer'
 import { definitionsChanged } from '../custom/registry'
 import { noteClusterRole } from '../auth/aggregation'
 import { noteRoleChange } from '../auth/grants'
+import { noteOwners } from '../garbage/note'
 import { Failure, writeFailure } from '../http/failure'
 import { FORM_JSON } from '../http/accept'
 import { definitions, eventResource, namespaces, Resource } from '../resources/table'
@@ -54,6 +55,7 @@ export function publish(): void {
     if (change.resource == definitions) definitionsChanged(change.record.resourceVersion)
     noteRoleChange(change)
     noteClusterRole(change)
+    noteOwners(change)
     remember(change, objectKey(change.resource, change.namespace, change.name), selectionMayChange(change))
   }
   let ended = false
