@@ -27,7 +27,7 @@ export async function kubectlScript(kubectl: Kubectl): Promise<void> {
 async function about(kubectl: Kubectl): Promise<void> {
   await kubectl.expect('version -o json', { out: /"gitVersion": "v1\.\d+\.\d+\+wasmclave"/ })
   await kubectl.expect('api-versions', {
-    out: /^authentication\.k8s\.io\/v1\nauthorization\.k8s\.io\/v1\n(.*\n)*coordination\.k8s\.io\/v1\n(.*\n)*rbac\.authorization\.k8s\.io\/v1\n(.*\n)*v1\n$/,
+    out: /^([\w./]+\n)*authentication\.k8s\.io\/v1\nauthorization\.k8s\.io\/v1\ncoordination\.k8s\.io\/v1\n([\w./]+\n)*rbac\.authorization\.k8s\.io\/v1\n([\w./]+\n)*v1\n$/,
   })
   await kubectl.expect('api-resources --no-headers', {
     out: /^configmaps +cm +v1 +true +ConfigMap\nevents +ev +v1 +true +Event\nnamespaces +ns +v1 +false +Namespace\nsecrets +v1 +true +Secret\nserviceaccounts +sa +v1 +true +ServiceAccount\n[\s\S]*\nleases +coordination\.k8s\.io\/v1 +true +Lease\n[\s\S]*\nroles +rbac\.authorization\.k8s\.io\/v1 +true +Role\n$/,

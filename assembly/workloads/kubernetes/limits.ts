@@ -37,8 +37,12 @@ export const MAX_SCHEMA_DEPTH = 64
 export const MAX_VERSIONS = 16
 /** Of a pattern: each repetition is as many times what it repeats. */
 export const MAX_PATTERN_STATES = 4096
+/** Of all patterns of a definition. */
+export const MAX_PATTERN_BYTES = 131072
+/** Short names, and categories, of a definition; keys of a list that is a map. */
+export const MAX_SHORT_NAMES = 64
 /** Bytes of all roles that are bound and their bindings, as stored and as indexed: above it nobody but owners may do anything. */
-export const MAX_RULE_BYTES = 16777216
+export const MAX_RULE_BYTES = 8388608
 /** Comparisons of texts that one role or binding may take to be checked against what its writer holds. */
 export const MAX_ESCALATION_STEPS = 4000000
 /** Of a ServiceAccount's token, as the real server bounds it. */

@@ -4,9 +4,10 @@
 import { Span } from '../../../sdk/span'
 import { Scan } from '../../../sdk/store'
 import { treeOf } from '../http/render'
-import { markArena, resetToMark } from '../json/arena'
-import { JsonNode } from '../json/node'
-import { hashSeed } from '../json/parser'
+import { keepBytes, markArena, resetToMark } from '../json/arena'
+import { JsonNode, newNode, TYPE_OBJECT } from '../json/node'
+import { hashSeed, parse } from '../json/parser'
+import { scanString } from '../json/text'
 import { MAX_RULE_BYTES } from '../limits'
 import { memberSpan } from '../object/metadata'
 import { clusterRoleBindings, clusterRoles, Resource, roleBindings, roles } from '../resources/table'
@@ -169,7 +170,7 @@ function addBindings(resource: Resource): void {
   markArena()
   while (!grantsOverflow && scan.next()) {
     record.read(scan.value.at, scan.value.length, scan.version)
-    if (count(record)) addBinding(resource, scan.key, treeOf(record))
+    if (count(record)) addBinding(resource, scan.key, behindMetadata(record, resource))
     resetToMark()
   }
 }
@@ -232,8 +233,29 @@ function roleEntry(isNamespaced: bool, namespace: Span, name: Span): Entry {
   const entry = enter(key)
   const record = readRole(isNamespaced, namespace, name)
   // SAFETY: where the count is above its limit the entry is gone, and `grantsOverflow` keeps all from looking at it
-  if (record && count(record)) entry.rules = compileRules(treeOf(record).get('rules'), true)
+  if (record && count(record)) entry.rules = compileRules(behindMetadata(record, isNamespaced ? roles : clusterRoles).get('rules'), true)
   return entry
+}
+
+/** Of {"kind":"","apiVersion":"","metadata":, which every stored object begins with. */
+const HEAD_CHARACTERS = 38
+
+// The members behind metadata, which is most of an object and says nothing of what is allowed.
+function behindMetadata(record: RecordView, resource: Resource): JsonNode {
+  const end = record.json + record.jsonLength
+  let at = record.json + <usize>(HEAD_CHARACTERS + resource.kind.length + resource.groupVersion.length)
+  let depth = 0
+  do {
+    const c = load<u8>(at++) // SAFETY: a record is whole JSON, written by json/writer.ts, in which metadata ends
+    if (c == 0x7b || c == 0x5b) depth++
+    else if (c == 0x7d || c == 0x5d) depth--
+    else if (c == 0x22) at += (<usize>scanString(at, end) >> 1) + 1
+  } while (depth > 0 && at < end)
+  const length = end - at
+  const text = keepBytes(at, length)
+  store<u8>(text, 0x7b) // where the comma was
+  const root = parse(text, length)
+  return root ? root : newNode(TYPE_OBJECT)
 }
 
 function readRole(isNamespaced: bool, namespace: Span, name: Span): RecordView | null {

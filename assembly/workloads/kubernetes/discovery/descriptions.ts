@@ -31,6 +31,18 @@ LeaseSpec.holderIdentity Who has it.
 LeaseSpec.leaseDurationSeconds How long others have to wait after renewTime before they may take it.
 LeaseSpec.leaseTransitions How many times it went from one holder to another.
 LeaseSpec.renewTime When the holder last renewed it.
+CustomResourceDefinition A resource of your own: its names, its versions, and what its objects hold.
+CustomResourceDefinitionSpec.group The group that it is served in, /apis/GROUP/.
+CustomResourceDefinitionSpec.names What it is called. The object's own name is plural.group.
+CustomResourceDefinitionSpec.scope Cluster or Namespaced.
+CustomResourceDefinitionSpec.versions All versions; exactly one of them is the one that is stored.
+CustomResourceDefinitionSpec.conversion How one version becomes another. None alone is served: but for apiVersion nothing changes.
+CustomResourceDefinitionVersion.schema What its objects hold, an OpenAPI v3 schema that is structural. Rules in CEL are refused.
+CustomResourceDefinitionVersion.served Whether it is served.
+CustomResourceDefinitionVersion.storage Whether it is the one that is stored.
+CustomResourceDefinitionVersion.subresources status: written by itself, and by itself alone.
+CustomResourceDefinitionVersion.additionalPrinterColumns What kubectl get shows of an object.
+CustomResourceDefinitionVersion.selectableFields Members that field selectors may name.
 ObjectMeta What every object has.
 ObjectMeta.annotations Anything that tools want to keep with the object, by key.
 ObjectMeta.creationTimestamp When the server made the object. Set by the server.
