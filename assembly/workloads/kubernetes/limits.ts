@@ -8,8 +8,10 @@ export const MAX_DEPTH = 256
 export const MAX_DATA_BYTES = 1048576
 /** Bytes of annotations, keys and values together. */
 export const MAX_ANNOTATION_BYTES = 262144
-/** Finalizers, owners, and managers of fields: they are compared one by one. The real server has no limit of its own. */
+/** Finalizers, and owners: they are compared one by one. The real server has no limit of its own. */
 export const MAX_ITEMS = 1000
+/** Entries of managedFields. The real server bounds those of updates alone, by 10. */
+export const MAX_MANAGERS = 256
 /** Bytes of the name of a field manager, and of a subresource in its entry: what the real server takes. */
 export const MAX_MANAGER_BYTES = 128
 export const MAX_SUBRESOURCE_BYTES = 256
