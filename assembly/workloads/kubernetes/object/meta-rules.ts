@@ -1,7 +1,7 @@
 // Rules of metadata that hold for every kind: ValidateObjectMeta and ValidateObjectMetaUpdate of k8s.io/apimachinery/pkg/api/validation.
 import { forbidden, invalid, invalidNumber, issuesAreFull, quoted, required, tooLong } from '../http/issues'
 import { JsonNode } from '../json/node'
-import { MAX_ANNOTATION_BYTES, MAX_ITEMS, MAX_MANAGER_BYTES, MAX_SUBRESOURCE_BYTES } from '../limits'
+import { MAX_ANNOTATION_BYTES, MAX_ITEMS, MAX_MANAGER_BYTES, MAX_MANAGERS, MAX_SUBRESOURCE_BYTES } from '../limits'
 import { definitions, namespaces, Resource } from '../resources/table'
 import { Span } from '../../../sdk/span'
 import { memberSpan, memberText } from './metadata'
@@ -101,7 +101,7 @@ function checkOwners(owners: JsonNode | null): void {
 
 /** Who owns what, as a user says it: ValidateManagedFields of k8s.io/apimachinery. What is no entry is not heeded (apply/track.ts). */
 export function checkManagedFields(list: JsonNode | null): void {
-  if (list && list.count > MAX_ITEMS) return invalidNumber('metadata.managedFields', list.count.toString(), 'must have at most ' + MAX_ITEMS.toString() + ' items')
+  if (list && list.count > MAX_MANAGERS) return invalidNumber('metadata.managedFields', list.count.toString(), 'must have at most ' + MAX_MANAGERS.toString() + ' items')
   let index = 0
   let each = list ? list.first : null
   while (each && !issuesAreFull()) {
