@@ -20,7 +20,7 @@ export function applyStrategicPatch(target: JsonNode, patch: JsonNode, message: 
 }
 
 function merge(target: JsonNode, patch: JsonNode, message: Message | null): bool {
-  if (!spend(<i64>(target.count + 1) * <i64>(patch.count + 1))) return refuse('the patch is too much work')
+  if (!spend(<i64>(target.count + 1) * <i64>(patch.count + 1) + (<i64>patch.count * <i64>patch.count) / 2)) return refuse('the patch is too much work')
   const directive = patch.get('$patch')
   if (directive) {
     if (directive.is('replace') || directive.is('delete')) {
