@@ -4,6 +4,7 @@
  */
 
 import { access } from './access.ts'
+import { customResources } from './custom-resources.ts'
 import type { Kubectl } from './kubectl.ts'
 import { sleep } from './server.ts'
 import { serverSideApply } from './server-side-apply.ts'
@@ -20,6 +21,7 @@ export async function kubectlScript(kubectl: Kubectl): Promise<void> {
   await change(kubectl)
   await look(kubectl)
   await access(kubectl)
+  await customResources(kubectl)
   await watch(kubectl)
   await remove(kubectl)
 }
@@ -27,10 +29,10 @@ export async function kubectlScript(kubectl: Kubectl): Promise<void> {
 async function about(kubectl: Kubectl): Promise<void> {
   await kubectl.expect('version -o json', { out: /"gitVersion": "v1\.\d+\.\d+\+wasmclave"/ })
   await kubectl.expect('api-versions', {
-    out: /^([\w./]+\n)*authentication\.k8s\.io\/v1\nauthorization\.k8s\.io\/v1\ncoordination\.k8s\.io\/v1\n([\w./]+\n)*rbac\.authorization\.k8s\.io\/v1\n([\w./]+\n)*v1\n$/,
+    out: /^(.*\n)*apiextensions\.k8s\.io\/v1\nauthentication\.k8s\.io\/v1\n(.*\n)*authorization\.k8s\.io\/v1\n(.*\n)*coordination\.k8s\.io\/v1\n(.*\n)*rbac\.authorization\.k8s\.io\/v1\n(.*\n)*v1\n$/,
   })
   await kubectl.expect('api-resources --no-headers', {
-    out: /^configmaps +cm +v1 +true +ConfigMap\nevents +ev +v1 +true +Event\nnamespaces +ns +v1 +false +Namespace\nsecrets +v1 +true +Secret\nserviceaccounts +sa +v1 +true +ServiceAccount\n[\s\S]*\nleases +coordination\.k8s\.io\/v1 +true +Lease\n[\s\S]*\nroles +rbac\.authorization\.k8s\.io\/v1 +true +Role\n$/,
+    out: /^configmaps +cm +v1 +true +ConfigMap\nevents +ev +v1 +true +Event\nnamespaces +ns +v1 +false +Namespace\nsecrets +v1 +true +Secret\nserviceaccounts +sa +v1 +true +ServiceAccount\n[\s\S]*\nleases +coordination\.k8s\.io\/v1 +true +Lease\n[\s\S]*\nroles +rbac\.authorization\.k8s\.io\/v1 +true +Role\n/,
   })
   await kubectl.expect('api-resources --verbs=patch --namespaced=false --api-group= -o name', { out: 'namespaces\n' })
   await kubectl.expect('get --raw /readyz', { out: 'ok' })

@@ -25,6 +25,18 @@ export const MAX_EVENTS = 16384
 export const MAX_EVENT_BYTES = 25165824
 /** Bytes of one answer; above it a client must ask for pages. */
 export const MAX_LIST_BYTES = 33554432
+/** What the audit may take of the store: an eighth of it. Above, its oldest segments go. */
+export const MAX_AUDIT_BYTES = 33554432
+/** A segment of it, unless one batch alone is larger. */
+export const MAX_AUDIT_SEGMENT_BYTES = 65536
+/** Events that are stored and in no batch yet; above it writes wait for one. */
+export const MAX_AUDIT_BACKLOG_BYTES = 4194304
+/** Events of reads that wait in memory for their commit. */
+export const MAX_AUDIT_WAITING_BYTES = 262144
+/** Of an event: its URI, the name of a client (the real server's), and any other text; what is longer is cut, and the event says so. */
+export const MAX_AUDIT_URI_BYTES = 4096
+export const MAX_AUDIT_AGENT_BYTES = 1024
+export const MAX_AUDIT_TEXT_BYTES = 512
 /** Custom resources, and what their definitions may take: as text, and compiled, one and all together. */
 export const MAX_DEFINITIONS = 256
 export const MAX_DEFINITION_BYTES = 1048576

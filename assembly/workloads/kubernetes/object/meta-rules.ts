@@ -113,6 +113,9 @@ export function checkManagedFields(list: JsonNode | null): void {
   }
 }
 
+/** Characters of new finalizers that an answer lists. */
+const MAX_ADDED = 4096
+
 /** What may not change: `creationTimestamp`, and while it is being deleted no finalizer may be new. */
 export function checkMetadataUpdate(metadata: JsonNode, old: JsonNode): void {
   immutable(metadata, old, 'creationTimestamp')
@@ -122,7 +125,7 @@ export function checkMetadataUpdate(metadata: JsonNode, old: JsonNode): void {
   let added = ''
   let each = finalizers ? finalizers.first : null
   while (each) {
-    if (!before || !holds(before, each)) added += (added.length > 0 ? ', ' : '') + quoted(each.text())
+    if (added.length <= MAX_ADDED && (!before || !holds(before, each))) added += (added.length > 0 ? ', ' : '') + quoted(each.text())
     each = each.next
   }
   if (added.length > 0) forbidden('metadata.finalizers', 'no new finalizers can be added if the object is being deleted, found new finalizers []string{' + added + '}')
