@@ -192,6 +192,36 @@ t.test('deletes a collection by the policy that it is given', async (t) => {
   t.equal(there(at), 'of-a of-b')
 })
 
+t.test('waits with a namespace both for its content and for what depends on it', async (t) => {
+  for (const policy of ['Foreground', 'Orphan']) {
+    const at = new KubernetesShell()
+    const namespace = at.demand(201, 'POST', '/api/v1/namespaces', { metadata: { name: 'n' } })
+    at.demand(201, 'POST', '/api/v1/namespaces/n/configmaps', configMap('in', {}, { finalizers: ['x/held'] }))
+    owned(at, 'of', [reference(namespace, { blockOwnerDeletion: true })])
+    at.tick()
+    const marked = at.demand(200, 'DELETE', '/api/v1/namespaces/n', { propagationPolicy: policy })
+    t.same([marked.status.phase, marked.metadata.finalizers.length], ['Terminating', 1])
+    at.tick(8)
+    t.equal(there(at), policy === 'Orphan' ? 'of' : '')
+    t.equal(at.ask('GET', '/api/v1/namespaces/n').status, 200, 'its content holds it')
+    at.patch('/api/v1/namespaces/n/configmaps/in', MERGE_PATCH, { metadata: { finalizers: null } })
+    at.tick(8)
+    t.equal(at.ask('GET', '/api/v1/namespaces/n').status, 404)
+  }
+})
+
+t.test('survives many owners, and what is large', async (t) => {
+  const at = new KubernetesShell()
+  const large = at.create('configmaps', configMap('large', { k: 'x'.repeat(900_000) }))
+  const references = Array.from({ length: 1000 }, (_, i) => reference(large, { name: 'large', uid: `no-${i}` }))
+  owned(at, 'held', [reference(large), ...references.slice(1)])
+  owned(at, 'lost', references)
+  at.tick(3)
+  t.equal(there(at), 'held large')
+  t.equal(at.ask('GET', `${CONFIG_MAPS}/held`).json.metadata.ownerReferences.length, 1)
+  t.ok(at.shell.memoryBytes < 128 * 1024 * 1024, `${at.shell.memoryBytes} bytes of memory`)
+})
+
 t.test('goes on after a restart, from what is stored alone', async (t) => {
   const at = new KubernetesShell()
   const a = make(at, 'a')

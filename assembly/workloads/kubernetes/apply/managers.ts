@@ -147,6 +147,7 @@ export function sameButTimes(a: JsonNode, b: JsonNode): bool {
 
 /** Makes one of the oldest updates where they are too many. */
 export function capUpdates(all: Manager[]): Manager[] {
+  if (all.length <= MAX_UPDATES) return all
   let updates = 0
   const managers = all.filter((each) => each.set != null)
   for (let i = 0; i < managers.length; i++) if (!managers[i].isApply) updates++

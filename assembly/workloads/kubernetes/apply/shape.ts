@@ -167,8 +167,8 @@ function shapeOfMessage(message: Message): Shape {
 function shapeOfField(field: Field): Shape {
   const message = field.message
   if (field.type == FIELD_MESSAGE && message) return shapeOfMessage(message)
-  const shape = newShape()
   if (field.type == FIELD_MAP || field.type == FIELD_BYTES_MAP) return ANY
+  const shape = newShape()
   if (field.type == FIELD_MESSAGE_MAP && message) shape.rest = shapeOfMessage(message)
   else if (field.type == FIELD_RAW) shape.atomic = true
   else if (!ATOMIC_LISTS.includes(field.name) && field.merges) {
