@@ -193,6 +193,22 @@ t.test('reads what was stored before through the schema of now', async (t) => {
   t.same(at.demand(200, 'GET', CRON_TABS).items[0].spec, { a: 'x', c: 3 })
 })
 
+t.test('goes on watching by the schema of now, and ends when there is none', async (t) => {
+  const at = withCronTabs({ a: { type: 'string' } })
+  at.demand(201, 'POST', CRON_TABS, cronTab('old'))
+  const watch = at.watch(CRON_TABS)
+  t.match(events(watch), [{ object: { spec: {} } }])
+  const definition = at.demand(200, 'GET', `${DEFINITIONS}/${NAME}`)
+  definition.spec.versions[0].schema.openAPIV3Schema = objectSchema({ b: { type: 'integer', default: 3 } })
+  at.demand(200, 'PUT', `${DEFINITIONS}/${NAME}`, definition)
+  at.patch(`${CRON_TABS}/old`, MERGE_PATCH, { metadata: { labels: { a: 'b' } } })
+  t.match(events(watch), [{ type: 'MODIFIED', object: { spec: { b: 3 } } }])
+  at.demand(200, 'DELETE', `${DEFINITIONS}/${NAME}`)
+  at.tick(4)
+  t.same(shortEvents(watch), ['DELETED old'])
+  t.ok(watch.ended)
+})
+
 t.test('shows columns by their types and paths, and an age where none are declared', async (t) => {
   const column = (name: string, type: string, jsonPath: string, priority = 0) => ({ name, type, jsonPath, priority })
   const at = withCronTabs(
