@@ -221,11 +221,23 @@ program
   .option('--auditor', "ask as the development host's auditor")
   .option('--follow', 'go on, with what comes')
   .option('--json', 'one JSON object a line')
+  .option('--kubernetes', 'instead: what was asked of the Kubernetes API inside, as the enclave wrote it down')
+  .option('--output <file>', 'with --kubernetes: a copy, made or gone on with')
+  .option('--since <event>', 'with --kubernetes: show what came behind this event')
+  .option('--offline', 'with --kubernetes: verify the copy alone')
   .addHelpText(
     'after',
-    examples('wasmclave audit --enclave-name keyvalue', 'wasmclave audit --enclave-name keyvalue --follow --json'),
+    examples(
+      'wasmclave audit --enclave-name keyvalue',
+      'wasmclave audit --enclave-name keyvalue --follow --json',
+      'wasmclave audit --kubernetes --output kubernetes.audit',
+    ),
   )
-  .action(later(() => import('./audit.ts'), 'audit'))
+  .action((options) =>
+    options.kubernetes
+      ? later(() => import('./audit-kubernetes.ts'), 'auditKubernetes')(options)
+      : later(() => import('./audit.ts'), 'audit')(options),
+  )
 
 program
   .command('console')

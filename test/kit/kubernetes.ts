@@ -65,6 +65,11 @@ export class KubernetesShell {
     return [...this.shell.records.keys()].filter((key) => !key.startsWith('\0')).sort()
   }
 
+  /** The same with their versions: whoever writes changes it. */
+  get storedVersions(): string[] {
+    return this.stored.map((key) => `${key} ${this.shell.records.get(key)?.version}`)
+  }
+
   tick(times = 1): void {
     for (let i = 0; i < times; i++) {
       this.shell.nowMs += 1000n

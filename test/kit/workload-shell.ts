@@ -302,7 +302,9 @@ export class WorkloadShell {
         const name = text('put', key, keyLength)
         const bytes = region('put', value, valueLength).slice()
         if (name.length === 0 || name.length > MAX_KEY_BYTES) return BigInt(STATUS_TOO_LARGE)
-        if (this.#usedBytes() + name.length + bytes.length > this.maxSpaceBytes) return BigInt(STATUS_QUOTA)
+        const old = this.records.get(name)
+        const used = this.#usedBytes() - (old === undefined ? 0 : name.length + (old.value?.length ?? 0))
+        if (used + name.length + bytes.length > this.maxSpaceBytes) return BigInt(STATUS_QUOTA)
         return this.#write(name, bytes)
       },
       delete: (key = 0, keyLength = 0) => {

@@ -22,6 +22,8 @@ import { addFirstNamespaces } from './namespaces/content'
 import { emptyNamespaces } from './namespaces/emptying'
 import { route } from './route'
 import { beginTransaction, countAsSeen, hasWritten } from './storage/store'
+import { auditTick, beginAudit, openAudit } from './audit/index'
+import { auditHasWritten } from './audit/entries'
 import { makeTokenKey } from './verbs/continue'
 import { continueJobs, dropJob } from './verbs/delete-collection'
 import { dropSpool, flushSpools } from './verbs/spool'
@@ -52,6 +54,8 @@ export function handle(id: u32, pointer: usize, length: usize): i32 {
       return outcome(sendFailure(id))
     }
     settleHistory()
+    const opened = openAudit()
+    if (opened < 0) return opened
     if (!makeTokenKey() || !makeSigningKey() || !addFirstNamespaces() || !addDefaultRoles()) return STATUS_AGAIN
     countAsSeen()
     madeFirst = hasWritten()
@@ -67,7 +71,7 @@ export function handle(id: u32, pointer: usize, length: usize): i32 {
   ready = !madeFirst
   readyResets = resets
   publish()
-  if (!hasWritten()) {
+  if (!hasWritten() && !auditHasWritten()) {
     flushSpools()
     pump()
   }
@@ -84,11 +88,15 @@ export function tick(): i32 {
   if (status == STATUS_OK && !hasWritten()) status = collectGarbage()
   if (status < 0) return status
   publish()
-  if (!hasWritten()) {
+  if (hasWritten()) return STATUS_OK
+  status = auditTick()
+  if (status < 0) return status
+  // Where the audit writes, what is sent waits for that: bookmarks and ends of watches may, and go with it should it come to nothing
+  if (!auditHasWritten()) {
     flushSpools()
     pump()
-    tickWatchers()
   }
+  tickWatchers()
   return STATUS_OK
 }
 
@@ -114,5 +122,6 @@ function begin(): void {
   clearWarnings()
   clearChanges()
   beginTransaction()
+  beginAudit()
   body.shrink()
 }

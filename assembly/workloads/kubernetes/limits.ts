@@ -8,8 +8,10 @@ export const MAX_DEPTH = 256
 export const MAX_DATA_BYTES = 1048576
 /** Bytes of annotations, keys and values together. */
 export const MAX_ANNOTATION_BYTES = 262144
-/** Finalizers, owners, and managers of fields: they are compared one by one. The real server has no limit of its own. */
+/** Finalizers, and owners: they are compared one by one. The real server has no limit of its own. */
 export const MAX_ITEMS = 1000
+/** Entries of managedFields. The real server bounds those of updates alone, by 10. */
+export const MAX_MANAGERS = 256
 /** Bytes of the name of a field manager, and of a subresource in its entry: what the real server takes. */
 export const MAX_MANAGER_BYTES = 128
 export const MAX_SUBRESOURCE_BYTES = 256
@@ -23,6 +25,18 @@ export const MAX_EVENTS = 16384
 export const MAX_EVENT_BYTES = 25165824
 /** Bytes of one answer; above it a client must ask for pages. */
 export const MAX_LIST_BYTES = 33554432
+/** What the audit may take of the store: an eighth of it. Above, its oldest segments go. */
+export const MAX_AUDIT_BYTES = 33554432
+/** A segment of it, unless one batch alone is larger. */
+export const MAX_AUDIT_SEGMENT_BYTES = 65536
+/** Events that are stored and in no batch yet; above it writes wait for one. */
+export const MAX_AUDIT_BACKLOG_BYTES = 4194304
+/** Events of reads that wait in memory for their commit. */
+export const MAX_AUDIT_WAITING_BYTES = 262144
+/** Of an event: its URI, the name of a client (the real server's), and any other text; what is longer is cut, and the event says so. */
+export const MAX_AUDIT_URI_BYTES = 4096
+export const MAX_AUDIT_AGENT_BYTES = 1024
+export const MAX_AUDIT_TEXT_BYTES = 512
 /** Custom resources, and what their definitions may take: as text, and compiled, one and all together. */
 export const MAX_DEFINITIONS = 256
 export const MAX_DEFINITION_BYTES = 1048576

@@ -4,6 +4,7 @@ import { Span } from '../../sdk/span'
 import { Scan } from '../../sdk/store'
 import { TextWriter } from '../../sdk/text-writer'
 import { body, send } from './http/response'
+import { auditedEvents } from './audit/index'
 import { storedResources } from './resources/table'
 import { collectionPrefix } from './storage/key'
 import { historyBytes, nextSequence, oldest } from './watch/history'
@@ -29,6 +30,8 @@ export function sendMetrics(request: u32): i32 {
   out.ascii('apiserver_watch_history_events ').number(nextSequence - oldest).byte(0x0a)
   family(out, 'apiserver_watch_history_bytes', 'gauge', 'What they take.')
   out.ascii('apiserver_watch_history_bytes ').number(historyBytes()).byte(0x0a)
+  family(out, 'apiserver_audit_event_total', 'counter', 'Events of the audit.')
+  out.ascii('apiserver_audit_event_total ').number(auditedEvents).byte(0x0a)
   family(out, 'apiserver_storage_objects', 'gauge', 'Objects in the store.')
   sums.clear()
   for (let i = 0; i < storedResources.length; i++) {

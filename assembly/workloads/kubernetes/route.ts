@@ -2,13 +2,16 @@
 import { STATUS_OK } from '../../abi/status'
 import { Request } from '../../sdk/request'
 import { mayDo, mayGetPath } from './auth/access'
-import { identify } from './auth/asker'
+import { identify, isMaster } from './auth/asker'
+import { decisionReason } from './auth/authorize'
+import { auditReason, auditRefusal, auditRequest } from './audit/index'
+import { AUDIT_PATH, serveAudit } from './audit/serve'
 import { answerReview } from './auth/reviews'
 import { createToken } from './auth/token-request'
 import { serveDiscovery } from './discovery/index'
 import { acceptedForm, FORM_NONE } from './http/accept'
 import { Call } from './http/call'
-import { fail, failMethod, failUnknownResource } from './http/failure'
+import { fail, failMethod, failUnknownResource, failure } from './http/failure'
 import { PATH_OTHER, PATH_UNKNOWN, readPath, Target } from './http/path'
 import { query, queryBool } from './http/query'
 import { answered, sendFailure, sendText, warn } from './http/response'
@@ -26,16 +29,18 @@ import { updateObject } from './verbs/update'
 import { watchObjects } from './verbs/watch'
 
 export function route(request: Request): i32 {
-  if (!identify(request)) return sendFailure(request.id)
+  if (!identify(request)) return refuse(request, methodVerb(request), null)
   const target = new Target()
   const kind = readPath(request.path, target)
   if (kind == PATH_OTHER) return serveOther(request)
   if (kind == PATH_UNKNOWN) {
+    auditRequest(request, methodVerb(request), null)
     failUnknownResource()
     return sendFailure(request.id)
   }
   const call = new Call(request, target)
   const verb = verbOf(call)
+  auditRequest(request, verb.length > 0 ? verb : methodVerb(request), call)
   const status = verb.length == 0 ? refuseMethod(request) : serve(call, verb)
   if (status != STATUS_OK) return status
   countRequest(verb.length > 0 ? verb : 'other', target.resource.qualified, answered)
@@ -43,9 +48,14 @@ export function route(request: Request): i32 {
 }
 
 function serveOther(request: Request): i32 {
-  if (!mayGetPath(request)) return sendFailure(request.id)
-  if (request.path.is('/metrics')) return sendMetrics(request.id)
+  if (request.path.is(AUDIT_PATH)) return serveAudit(request)
+  if (!mayGetPath(request)) return refuse(request, methodVerb(request), null)
+  if (request.path.is('/metrics')) {
+    auditRequest(request, methodVerb(request), null)
+    return sendMetrics(request.id)
+  }
   if (serveDiscovery(request)) return STATUS_OK
+  auditRequest(request, methodVerb(request), null)
   return sendText(request.id, 404, '404 page not found\n')
 }
 
@@ -70,13 +80,32 @@ function verbOf(call: Call): string {
   return call.resource.hasVerb(verb) ? verb : ''
 }
 
+// The failure says who may not, or that nobody knows who asks.
+function refuse(request: Request, verb: string, call: Call | null): i32 {
+  const told = failure
+  auditRequest(request, verb, call)
+  auditRefusal(told == null || told.code != 401)
+  return sendFailure(request.id)
+}
+
+/** What the audit calls a request that is for no resource. */
+function methodVerb(request: Request): string {
+  const method = request.method
+  if (method.is('GET') || method.is('HEAD')) return 'get'
+  if (method.is('POST')) return 'post'
+  if (method.is('PUT')) return 'put'
+  if (method.is('PATCH')) return 'patch'
+  return method.is('DELETE') ? 'delete' : 'other'
+}
+
 function refuseMethod(request: Request): i32 {
   failMethod()
   return sendFailure(request.id)
 }
 
 function serve(call: Call, verb: string): i32 {
-  if (!mayDo(call, verb)) return sendFailure(call.id)
+  if (!mayDo(call, verb)) return refuse(call.request, verb, call)
+  if (!isMaster()) auditReason(decisionReason())
   call.form = acceptedForm(call.request)
   if (call.form == FORM_NONE) {
     fail(406, 'NotAcceptable', '406: Not Acceptable').emptyDetails()

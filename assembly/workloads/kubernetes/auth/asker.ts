@@ -4,7 +4,7 @@
 import { ROLE_OWNER } from '../../../abi/channel'
 import { Request } from '../../../sdk/request'
 import { fail } from '../http/failure'
-import { beginGrants } from './grants'
+import { beginDecisions } from './authorize'
 import { headerValues, identityHeaders, SAYS_AUTHORIZATION, SAYS_IMPERSONATION } from './headers'
 import { impersonate } from './impersonation'
 import { AUTHENTICATED, MASTERS, Subject } from './subject'
@@ -34,7 +34,7 @@ let identified = false
 /** To be called before anything else of a request is looked at. @returns false with a failure: 401, or 403 for an impersonation */
 export function identify(asked: Request): bool {
   request = asked
-  beginGrants()
+  beginDecisions()
   bearer = null
   impersonated = null
   plainOwner = false

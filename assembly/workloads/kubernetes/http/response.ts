@@ -1,9 +1,13 @@
 // Answers as a kube-apiserver heads them: Audit-Id, Cache-Control and Content-Type on every one. Heads are written without making strings.
+import { STATUS_QUOTA } from '../../../abi/status'
 import { respond } from '../../../sdk/calls'
 import { Span } from '../../../sdk/span'
 import { TextWriter } from '../../../sdk/text-writer'
+import { auditAnswer, auditBatch, beginAudit, writeAuditId } from '../audit/index'
+import { auditHasWritten } from '../audit/entries'
 import { randomBytes } from '../object/random'
-import { failure, Failure, writeFailure } from './failure'
+import { bytesWritten, hasWritten, writesSoFar } from '../storage/store'
+import { fail, failure, Failure, writeFailure } from './failure'
 
 export const JSON_TYPE = 'application/json'
 
@@ -42,12 +46,25 @@ export function send(request: u32, status: i32, type: string, at: usize, length:
 
 /** `extra`: more head lines, "name: value\n". */
 export function begin(request: u32, status: i32, type: string, extra: string, at: usize, length: usize, end: bool, cacheControl: string = 'no-cache, private'): i32 {
+  const audited = auditAnswer(status)
+  if (audited < 0) return audited == STATUS_QUOTA && !hasWritten() && !auditHasWritten() ? refuseUnaudited(request) : audited
+  if (auditHasWritten()) {
+    const made = auditBatch(writesSoFar(), bytesWritten)
+    if (made < 0) return made
+  }
   answered = status
   head.clear().ascii('audit-id: ')
-  writeUuid(head)
+  writeAuditId(head)
   head.ascii('\ncache-control: ').ascii(cacheControl).ascii('\ncontent-type: ').ascii(type).byte(0x0a)
   head.ascii(extra).raw(warnings.at, warnings.length)
   return respond(request, status, head.at, head.length, at, length, end ? 1 : 0)
+}
+
+// What cannot be told of is not answered.
+function refuseUnaudited(request: u32): i32 {
+  beginAudit()
+  fail(500, 'InternalError', 'Internal error occurred: the store is full')
+  return sendFailure(request)
 }
 
 export function sendBody(request: u32, status: i32): i32 {

@@ -5,6 +5,7 @@ import { STATUS_AGAIN, STATUS_NOT_FOUND, STATUS_QUOTA, STATUS_TOO_LARGE } from '
 import { get, put, remove, settled } from '../../../sdk/calls'
 import { Span } from '../../../sdk/span'
 import { TextWriter } from '../../../sdk/text-writer'
+import { auditWrite } from '../audit/index'
 import { fail, failTooLarge } from '../http/failure'
 import { keepBytes } from '../json/arena'
 import { JsonNode } from '../json/node'
@@ -25,10 +26,13 @@ export let lostVersion: u64 = 0
 const settledWords = memory.data(16, 8)
 
 let writes: u8 = 0
+/** Of the records that this call has put. */
+export let bytesWritten: usize = 0
 
 /** A call begins: it has written nothing. */
 export function beginTransaction(): void {
   writes = 0
+  bytesWritten = 0
   seenVersion = 0
 }
 
@@ -107,6 +111,12 @@ export function readRecord(resource: Resource, namespace: Span, name: Span): Rec
   return new RecordView().read(keepBytes(buffer + FRONT + VERSION_BYTES, length), length, load<u64>(buffer, FRONT))
 }
 
+/** A record where it was read to, until the next read. */
+export function peekRecord(resource: Resource, namespace: Span, name: Span): RecordView | null {
+  const length = fetch(resource, namespace, name)
+  return length < 0 ? null : new RecordView().read(buffer + FRONT + VERSION_BYTES, length, load<u64>(buffer, FRONT))
+}
+
 const recordText = new TextWriter()
 
 /** The object as it would be stored, in the arena; its resourceVersion is 0. */
@@ -121,6 +131,8 @@ export let mustRetry = false
 /** Stores an object. @returns it with its resourceVersion, or null: then `mustRetry`, or a failure is set */
 export function writeRecord(resource: Resource, namespace: Span, name: Span, record: RecordView): RecordView | null {
   mustRetry = false
+  const audited = auditWrite()
+  if (audited < 0) return refusedByAudit(audited)
   const at = record.json - RECORD_HEADER
   const length = record.jsonLength + RECORD_HEADER
   store<u8>(at, writes, 4) // SAFETY: a record as `preview` made it
@@ -129,6 +141,7 @@ export function writeRecord(resource: Resource, namespace: Span, name: Span, rec
   if (version < 0) return refused(version)
   openVersion = <u64>version
   record.resourceVersion = resourceVersion(openVersion, writes)
+  bytesWritten += length
   writes++
   return record
 }
@@ -136,6 +149,11 @@ export function writeRecord(resource: Resource, namespace: Span, name: Span, rec
 /** @returns the resourceVersion of the removal, or 0: then `mustRetry`, or a failure is set */
 export function removeRecord(resource: Resource, namespace: Span, name: Span): u64 {
   mustRetry = false
+  const audited = auditWrite()
+  if (audited < 0) {
+    refusedByAudit(audited)
+    return 0
+  }
   const key = objectKey(resource, namespace, name)
   const version = remove(key.at, key.length)
   if (version < 0) {
@@ -143,6 +161,11 @@ export function removeRecord(resource: Resource, namespace: Span, name: Span): u
     return 0
   }
   return resourceVersion(<u64>version, writes++)
+}
+
+// Where the store is full the audit has said so.
+function refusedByAudit(status: i32): RecordView | null {
+  return status == STATUS_QUOTA ? null : refused(status)
 }
 
 function refused(status: i64): RecordView | null {

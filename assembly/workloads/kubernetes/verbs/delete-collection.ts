@@ -3,6 +3,8 @@
 import { STATUS_AGAIN, STATUS_OK } from '../../../abi/status'
 import { Span } from '../../../sdk/span'
 import { TextWriter } from '../../../sdk/text-writer'
+import { auditBegun, auditEnded } from '../audit/index'
+import { Unfinished } from '../audit/event'
 import { Call } from '../http/call'
 import { failTooMany } from '../http/failure'
 import { writeObject } from '../http/render'
@@ -10,7 +12,7 @@ import { body, JSON_TYPE, sendFailure } from '../http/response'
 import { Resource } from '../resources/table'
 import { readSelectors, Selectors } from '../select/selectors'
 import { collectionPrefix } from '../storage/key'
-import { currentResourceVersion, mustRetry } from '../storage/store'
+import { currentResourceVersion, hasWritten, mustRetry } from '../storage/store'
 import { resets } from '../watch/history'
 import { readDeleteOptions } from './delete-options'
 import { sendLong } from './spool'
@@ -24,6 +26,7 @@ class Job {
   after: Uint8Array = new Uint8Array(0)
   items: TextWriter = new TextWriter()
   resets: i32 = resets
+  audit: Unfinished | null = null
   policy: string = ''
   constructor(public request: u32, public resource: Resource, public prefix: Uint8Array, public selectors: Selectors) {}
 }
@@ -38,7 +41,7 @@ export function deleteCollection(call: Call): i32 {
   const sweep = new Sweep()
   sweep.policy = options.policy
   sweep.run(call.resource, prefix, new Span(0, 0), selectors, call.dryRun)
-  if (sweep.failed) return mustRetry ? STATUS_AGAIN : -1
+  if (sweep.failed) return mustRetry ? STATUS_AGAIN : hasWritten() ? -1 : sendFailure(call.id)
   if (!sweep.more) {
     const items = new TextWriter()
     writeItems(items, call.resource, sweep)
@@ -55,6 +58,8 @@ export function deleteCollection(call: Call): i32 {
   const job = new Job(call.id, call.resource, copyOf(prefix), call.dryRun ? new Selectors() : selectors)
   writeItems(job.items, call.resource, sweep)
   if (call.dryRun) return answer(call.id, call.resource, job.items)
+  job.audit = auditBegun()
+  if (!job.audit) return STATUS_AGAIN
   job.after = copyOf(sweep.last)
   job.policy = options.policy
   jobs.push(job)
@@ -78,6 +83,8 @@ export function continueJobs(): i32 {
   sweep.policy = job.policy
   sweep.run(job.resource, Span.of(job.prefix), Span.of(job.after), job.selectors, false)
   if (sweep.failed) return -1
+  const audit = job.audit
+  if (audit && !sweep.more && auditEnded(audit) < 0) return -1
   writeItems(job.items, job.resource, sweep)
   job.after = copyOf(sweep.last)
   if (sweep.more) return STATUS_OK
