@@ -74,6 +74,8 @@ async function objects(kubectl: Kubectl, group: string): Promise<void> {
   await kubectl.expect(`label widgets.${group} b app=x`, { out: `${object('b')} labeled\n` })
   await kubectl.expect(`get widgets.${group} -l app=x -o name`, { out: `${object('b')}\n` })
   await kubectl.expect(`get ${group.split('.')[0]}s -o name`, { out: `${object('a')}\n${object('b')}\n` })
+  await kubectl.expect(`scale widgets.${group}/b --replicas=4`, { out: `${object('b')} scaled\n` })
+  await kubectl.expect(`get widgets.${group} b -o jsonpath={.spec.size}`, { out: '4' })
   await kubectl.expect(`delete widgets.${group} a`, { out: /"?a"? deleted/ })
 }
 
@@ -101,7 +103,10 @@ function widgets(group: string): object {
           name: 'v1',
           served: true,
           storage: true,
-          subresources: { status: {} },
+          subresources: {
+            status: {},
+            scale: { specReplicasPath: '.spec.size', statusReplicasPath: '.status.size' },
+          },
           additionalPrinterColumns: [
             column('Size', 'integer', '.spec.size'),
             column('Color', 'string', '.spec.color', { priority: 1 }),

@@ -106,6 +106,46 @@ t.test('writes the status by its subresource, and only by it', async (t) => {
   t.equal(plain.ask('GET', `${path}/status`).status, 404, 'without it the status is a member like others')
 })
 
+t.test('scales by the paths of its definition', async (t) => {
+  const scale = {
+    specReplicasPath: '.spec.replicas',
+    statusReplicasPath: '.status.replicas',
+    labelSelectorPath: '.status.selector',
+  }
+  const spec = { replicas: { type: 'integer', maximum: 5 }, size: { type: 'integer' } }
+  const at = withCronTabs(spec, { subresources: { status: {}, scale } })
+  const path = `${CRON_TABS}/a/scale`
+  const made = at.demand(201, 'POST', CRON_TABS, cronTab('a', { size: 7 }))
+  at.patch(`${CRON_TABS}/a/status`, MERGE_PATCH, { status: { replicas: 2, selector: 'app=x' } })
+  const read = at.demand(200, 'GET', path)
+  t.match(read, {
+    kind: 'Scale',
+    apiVersion: 'autoscaling/v1',
+    metadata: { name: 'a', namespace: 'default', uid: made.metadata.uid },
+    spec: { replicas: 0 },
+    status: { replicas: 2, selector: 'app=x' },
+  })
+  t.match(at.patch(path, MERGE_PATCH, { spec: { replicas: 3 } }).json, { kind: 'Scale', spec: { replicas: 3 } })
+  const now = at.demand(200, 'GET', `${CRON_TABS}/a`)
+  t.same([now.spec, now.status.replicas, now.metadata.generation], [{ replicas: 3, size: 7 }, 2, 2])
+  const put = (replicas: unknown, metadata: object = { name: 'a' }) =>
+    at.ask('PUT', path, { kind: 'Scale', apiVersion: 'autoscaling/v1', metadata, spec: { replicas } })
+  t.same([put(4).status, put(4).json.spec.replicas], [200, 4])
+  t.equal(put(1, read.metadata).status, 409, 'was read before')
+  t.match(put(-1).json, { code: 422, message: /spec\.replicas: Invalid value: -1: must be greater than or equal to 0/ })
+  t.match(put(6).json, { code: 422, message: /should be less than or equal to 5/ }, 'its schema holds')
+  t.equal(at.ask('PUT', path, cronTab('a')).status, 400)
+  t.equal(at.patch(path, STRATEGIC_PATCH, {}).status, 415)
+  t.match(at.demand(200, 'GET', `/apis/${GROUP}/v1`).resources[1], {
+    name: 'crontabs/scale',
+    group: 'autoscaling',
+    version: 'v1',
+    kind: 'Scale',
+    verbs: ['get', 'patch', 'update'],
+  })
+  t.equal(withCronTabs(spec).ask('GET', path).status, 404)
+})
+
 t.test('prunes what no schema knows, and tells of it as fieldValidation asks', async (t) => {
   const at = withCronTabs({
     known: { type: 'string' },
@@ -191,6 +231,22 @@ t.test('reads what was stored before through the schema of now', async (t) => {
   at.demand(200, 'PUT', `${DEFINITIONS}/${NAME}`, definition)
   t.same(at.demand(200, 'GET', `${CRON_TABS}/old`).spec, { a: 'x', c: 3 })
   t.same(at.demand(200, 'GET', CRON_TABS).items[0].spec, { a: 'x', c: 3 })
+})
+
+t.test('goes on watching by the schema of now, and ends when there is none', async (t) => {
+  const at = withCronTabs({ a: { type: 'string' } })
+  at.demand(201, 'POST', CRON_TABS, cronTab('old'))
+  const watch = at.watch(CRON_TABS)
+  t.match(events(watch), [{ object: { spec: {} } }])
+  const definition = at.demand(200, 'GET', `${DEFINITIONS}/${NAME}`)
+  definition.spec.versions[0].schema.openAPIV3Schema = objectSchema({ b: { type: 'integer', default: 3 } })
+  at.demand(200, 'PUT', `${DEFINITIONS}/${NAME}`, definition)
+  at.patch(`${CRON_TABS}/old`, MERGE_PATCH, { metadata: { labels: { a: 'b' } } })
+  t.match(events(watch), [{ type: 'MODIFIED', object: { spec: { b: 3 } } }])
+  at.demand(200, 'DELETE', `${DEFINITIONS}/${NAME}`)
+  at.tick(4)
+  t.same(shortEvents(watch), ['DELETED old'])
+  t.ok(watch.ended)
 })
 
 t.test('shows columns by their types and paths, and an age where none are declared', async (t) => {

@@ -261,6 +261,14 @@ t.test('rejects columns and selectable fields that lead nowhere', async (t) => {
     column({ type: 'text' }).json.message,
     /spec\.additionalPrinterColumns\[0\]\.type: Invalid value: "text": must be one of boolean,date,integer,number,string/,
   )
+  const scaled = (specReplicasPath: string) =>
+    tried({ subresources: { scale: { specReplicasPath, statusReplicasPath: '.status.replicas' } } })
+  t.equal(scaled('.spec.replicas').status, 201)
+  t.match(
+    scaled('.status.replicas').json.message,
+    /scale\.specReplicasPath: Invalid value: ".*": should be a json path under \.spec/,
+  )
+  t.match(scaled('.spec.list[0]').json.message, /should be a valid json path without array notation/)
   const selected = (jsonPath: string) => tried({ selectableFields: [{ jsonPath }] })
   t.equal(selected('.spec.a').status, 201)
   t.match(selected('.spec.b').json.message, /does not refer to a valid field/)

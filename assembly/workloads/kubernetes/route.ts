@@ -8,6 +8,7 @@ import { auditReason, auditRefusal, auditRequest } from './audit/index'
 import { AUDIT_PATH, serveAudit } from './audit/serve'
 import { answerReview } from './auth/reviews'
 import { createToken } from './auth/token-request'
+import { serveScale } from './custom/scale'
 import { serveDiscovery } from './discovery/index'
 import { acceptedForm, FORM_NONE } from './http/accept'
 import { Call } from './http/call'
@@ -118,6 +119,8 @@ function serve(call: Call, verb: string): i32 {
   if (call.resource == namespaces && verb != 'get' && verb != 'list' && verb != 'watch') namespaceChanged()
   const custom = call.resource.custom
   if (custom && custom.deprecation.length > 0) warn(custom.deprecation)
+  const scale = custom ? custom.scale : null
+  if (scale && call.subresource.is('scale')) return serveScale(call, scale, verb)
   if (verb == 'get') return getObject(call)
   if (verb == 'list') return listObjects(call)
   if (verb == 'watch') return watchObjects(call)

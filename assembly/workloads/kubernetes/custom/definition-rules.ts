@@ -229,7 +229,21 @@ function checkSubresources(subresources: JsonNode | null, path: string): void {
   if (!subresources) return
   const status = subresources.get('status')
   if (status && !status.isObject) invalid(path + '.status', '', 'must be an object')
-  if (subresources.get('scale')) forbidden(path + '.scale', 'the scale subresource is not served here')
+  const scale = subresources.get('scale')
+  if (!scale) return
+  checkScalePath(scale, path, 'specReplicasPath', '.spec')
+  checkScalePath(scale, path, 'statusReplicasPath', '.status')
+  const selector = memberText(scale, 'labelSelectorPath')
+  if (selector.length > 0) checkScalePath(scale, path, 'labelSelectorPath', selector.startsWith('.spec') ? '.spec' : '.status')
+}
+
+function checkScalePath(scale: JsonNode, path: string, name: string, root: string): void {
+  const text = memberText(scale, name)
+  const field = path + '.scale.' + name
+  const compiled = compilePath(text)
+  if (text.length == 0) required(field, '')
+  else if (!compiled || compiled.dotted.length == 0) invalid(field, text, 'should be a valid json path without array notation')
+  else if (!text.startsWith(root + '.')) invalid(field, text, 'should be a json path under ' + root)
 }
 
 const COLUMN_TYPES = ['boolean', 'date', 'integer', 'number', 'string']

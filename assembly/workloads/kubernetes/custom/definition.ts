@@ -9,6 +9,7 @@ import { clearPath } from '../schema/field-path'
 import { beginDefinition, compileSchema } from './compile'
 import { compilePath, JsonPath } from './json-path'
 import { Region } from './region'
+import { scaleKind, ScalePaths } from './scale'
 import { Schema } from './structural'
 
 /** First byte of the keys of all custom objects; the uid of their definition follows, so that no two definitions ever have the same keys. */
@@ -21,6 +22,8 @@ export class CustomVersion {
   /** Objects may have been stored by another version or another schema: they are read through this one. */
   rereads: bool = false
   hasStatus: bool = false
+  /** Where it has the scale subresource. */
+  scale: ScalePaths | null = null
   /** Members that field selectors may name, such as `spec.color`. */
   selectable: string[] = []
   deprecation: string = ''
@@ -152,6 +155,13 @@ function readVersion(version: JsonNode, resource: Resource, custom: CustomVersio
   const subresources = version.get('subresources')
   custom.hasStatus = subresources != null && subresources.get('status') != null
   if (custom.hasStatus) resource.subresources = [new Subresource('status', 'get patch update')]
+  const scale = subresources ? subresources.get('scale') : null
+  if (scale) {
+    custom.scale = scalePaths(scale)
+    const part = new Subresource('scale', 'get patch update')
+    part.kind = scaleKind()
+    resource.subresources.unshift(part)
+  }
   const fields = version.get('selectableFields')
   let each = fields ? fields.first : null
   while (each) {
@@ -164,6 +174,13 @@ function readVersion(version: JsonNode, resource: Resource, custom: CustomVersio
     custom.deprecation = warning.length > 0 ? warning : resource.groupVersion + ' ' + resource.kind + ' is deprecated'
   }
   return true
+}
+
+function scalePaths(scale: JsonNode): ScalePaths | null {
+  const replicas = compilePath(memberText(scale, 'specReplicasPath'))
+  const found = compilePath(memberText(scale, 'statusReplicasPath'))
+  const selector = memberText(scale, 'labelSelectorPath')
+  return replicas && found ? new ScalePaths(replicas, found, selector.length > 0 ? compilePath(selector) : null) : null
 }
 
 function resourceOf(group: string, version: string, names: JsonNames, spec: JsonNode, space: Uint8Array): Resource {

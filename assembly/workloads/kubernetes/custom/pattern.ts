@@ -1,5 +1,5 @@
-// Regular expressions of schemas, in the syntax that Go's regexp takes (RE2) but for what is refused here: flags, Unicode classes, and what
-// RE2 has not either, such as references and lookahead. Compiled to a list of states; match.ts runs them all at once, so that the time of
+// Regular expressions of schemas, in the syntax that Go's regexp takes (RE2) but for what is refused here: the flag m, letters beyond ASCII
+// under the flag i, Unicode classes, and what RE2 has not either, such as references and lookahead. Compiled to a list of states; match.ts runs them all at once, so that the time of
 // a match is at most text times states, whatever the pattern is. https://swtch.com/~rsc/regexp/regexp2.html
 import { Span } from '../../../sdk/span'
 import { MAX_PATTERN_BYTES, MAX_PATTERN_STATES } from '../limits'
@@ -56,6 +56,9 @@ export let patternProblem = ''
 
 let at: usize = 0
 let end: usize = 0
+/** The flags i and s, up to the end of their group. */
+let foldsCase = false
+let dotTakesAll = false
 let whole: Span = new Span(0, 0)
 
 let states: u32[] = []
@@ -75,6 +78,8 @@ export function compilePattern(text: Span, region: Region): usize {
     refuse('the patterns of a definition have more than ' + MAX_PATTERN_BYTES.toString() + ' bytes')
     return 0
   }
+  foldsCase = false
+  dotTakesAll = false
   const root = choice(0)
   if (patternProblem.length == 0 && at < end) refuse('unexpected )')
   if (patternProblem.length > 0 || !root) return 0
@@ -239,22 +244,44 @@ function atom(depth: i32): Node | null {
   if (c == 0x2a || c == 0x2b || c == 0x3f) return refuse('missing argument to repetition operator: `' + String.fromCharCode(c) + '`')
   if (c == 0x5c) return escape()
   at++
-  if (c == 0x2e) return ranged([0, 0x09, 0x0b, MAX_CODE]) // all but \n
+  if (c == 0x2e) return ranged(dotTakesAll ? [0, MAX_CODE] : [0, 0x09, 0x0b, MAX_CODE]) // all but \n
   if (c == 0x5e) return assertion(STATE_BEGIN)
   if (c == 0x24) return assertion(STATE_END)
   at--
-  return literal(codePoint())
+  return literalOf(codePoint())
 }
 
 function group(depth: i32): Node | null {
+  const folded = foldsCase
+  const took = dotTakesAll
+  const inside = groupWithFlags(depth)
+  // (?i) alone is of the group around it
+  if (!isFlagsAlone) {
+    foldsCase = folded
+    dotTakesAll = took
+  }
+  isFlagsAlone = false
+  return inside
+}
+
+let isFlagsAlone = false
+
+function groupWithFlags(depth: i32): Node | null {
   at++
   if (peek() == 0x3f) {
-    // (?:…) and (?P<name>…), (?<name>…): nothing is captured anyway
+    // (?:…), (?i:…), and (?P<name>…), (?<name>…): nothing is captured anyway
     at++
-    if (peek() == 0x3a) at++
-    else {
+    if (peek() != 0x50 && peek() != 0x3c) {
+      if (!readFlags()) return refuse('invalid or unsupported Perl syntax: `' + shownWhole() + '`')
+      if (peek() == 0x29) {
+        at++
+        isFlagsAlone = true
+        return new Node(NODE_EMPTY)
+      }
+      at++
+    } else {
       if (peek() == 0x50) at++
-      if (peek() != 0x3c) return refuse('flags and assertions in groups are not supported: `' + shownWhole() + '`')
+      if (peek() != 0x3c) return refuse('invalid or unsupported Perl syntax: `' + shownWhole() + '`')
       at++
       const from = at
       while (at < end && isWord(peek())) at++
@@ -267,6 +294,20 @@ function group(depth: i32): Node | null {
   if (peek() != 0x29) return refuse('missing closing ): `' + shownWhole() + '`')
   at++
   return inside
+}
+
+// i, s and U, on or behind a minus off, up to a colon or a bracket. What U turns round is the same to whether there is a match.
+function readFlags(): bool {
+  let on = true
+  while (at < end && peek() != 0x3a && peek() != 0x29) {
+    const c = peek()
+    if (c == 0x2d && on) on = false
+    else if (c == 0x69) foldsCase = on
+    else if (c == 0x73) dotTakesAll = on
+    else if (c != 0x55) return false
+    at++
+  }
+  return at < end
 }
 
 function repeats(node: Node, from: usize): Node | null {
@@ -359,7 +400,7 @@ function escape(): Node | null {
     return assertion(c == 0x41 ? STATE_BEGIN : c == 0x7a ? STATE_END : c == 0x62 ? STATE_BOUNDARY : STATE_NO_BOUNDARY)
   }
   const code = escapedCode()
-  return code < 0 ? null : literal(<u32>code)
+  return code < 0 ? null : literalOf(<u32>code)
 }
 
 // Behind a backslash. @returns -1 with a problem
@@ -445,6 +486,11 @@ function bracket(): Node | null {
     if (ranges.length > 2 * MAX_PATTERN_STATES) return refuse('a character class has too many ranges')
   }
   at++
+  if (foldsCase) {
+    const folded = foldedRanges(ranges)
+    if (!folded) return null
+    ranges = folded
+  }
   return ranged(negated ? inverted(ranges) : ranges)
 }
 
@@ -504,8 +550,45 @@ function inverted(ranges: u32[]): u32[] {
 
 let sorted: u32[] = []
 
-function literal(code: u32): Node {
-  return ranged([code, code])
+function literalOf(code: u32): Node | null {
+  const ranges = foldsCase ? foldedRanges([code, code]) : [code, code]
+  return ranges ? ranged(ranges) : null
+}
+
+const KELVIN: u32 = 0x212a // folds to k, Unicode CaseFolding.txt
+const LONG_S: u32 = 0x17f // folds to s
+
+// With the letters of the other case. @returns null with a problem for letters whose other case is not known here
+function foldedRanges(ranges: u32[]): u32[] | null {
+  const made = ranges.slice(0)
+  for (let i = 0; i < ranges.length; i += 2) {
+    const low = ranges[i]
+    const high = ranges[i + 1]
+    if (high >= 0x80 && high != MAX_CODE) {
+      refuse('letters beyond ASCII under the flag i are not supported')
+      return null
+    }
+    add26(made, low, high, 0x41, 0x20)
+    add26(made, low, high, 0x61, -0x20)
+    if ((low <= 0x4b && high >= 0x4b) || (low <= 0x6b && high >= 0x6b)) {
+      made.push(KELVIN)
+      made.push(KELVIN)
+    }
+    if ((low <= 0x53 && high >= 0x53) || (low <= 0x73 && high >= 0x73)) {
+      made.push(LONG_S)
+      made.push(LONG_S)
+    }
+  }
+  return made
+}
+
+// What of a range lies among 26 letters, moved to those of the other case.
+function add26(made: u32[], low: u32, high: u32, first: u32, distance: i32): void {
+  const from = max(low, first)
+  const to = min(high, first + 25)
+  if (from > to) return
+  made.push(<u32>(<i32>from + distance))
+  made.push(<u32>(<i32>to + distance))
 }
 
 function ranged(ranges: u32[]): Node {

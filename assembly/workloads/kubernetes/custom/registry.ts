@@ -12,6 +12,7 @@ import { collectionPrefix, keyName } from '../storage/key'
 import { RecordView, versionOf } from '../storage/record'
 import { lostVersion, refresh, settledVersion } from '../storage/store'
 import { resets } from '../watch/history'
+import { retargetWatchers } from '../watch/watchers'
 import { beginReads } from './object'
 import { buildDefinition, Definition } from './definition'
 import { compareVersions } from './version-order'
@@ -93,6 +94,7 @@ function announce(): void {
     return a.resource < b.resource ? -1 : a.resource > b.resource ? 1 : 0
   })
   setCustomResources(served, stored)
+  retargetWatchers()
 }
 
 /** What the others take: as text and compiled. */

@@ -60,7 +60,7 @@ CustomResourceDefinitionSpec.conversion How one version becomes another. None al
 CustomResourceDefinitionVersion.schema What its objects hold, an OpenAPI v3 schema that is structural. Rules in CEL are refused.
 CustomResourceDefinitionVersion.served Whether it is served.
 CustomResourceDefinitionVersion.storage Whether it is the one that is stored.
-CustomResourceDefinitionVersion.subresources status: written by itself, and by itself alone.
+CustomResourceDefinitionVersion.subresources status: written by itself, and by itself alone. scale: how many there are to be, for kubectl scale.
 CustomResourceDefinitionVersion.additionalPrinterColumns What kubectl get shows of an object.
 CustomResourceDefinitionVersion.selectableFields Members that field selectors may name.
 ObjectMeta What every object has.

@@ -1,6 +1,7 @@
 // One object in the form that was asked for: whole, as a Table of one row, or its metadata alone.
 import { TextWriter } from '../../../sdk/text-writer'
 import { showAs } from '../custom/object'
+import { sendScale } from '../custom/scale'
 import { JsonNode } from '../json/node'
 import { parse } from '../json/parser'
 import { writeJson } from '../json/writer'
@@ -58,6 +59,9 @@ export function writeMetadata(out: TextWriter, root: JsonNode): void {
 
 /** Answers one object. */
 export function sendObject(call: Call, status: i32, record: RecordView): i32 {
+  const custom = call.resource.custom
+  const scale = custom ? custom.scale : null
+  if (scale && call.subresource.is('scale')) return sendScale(call, status, record, scale)
   writeForm(body.clear(), call.form, call.resource, record, call.includeObject, true)
   body.byte(0x0a)
   return sendBody(call.id, status)

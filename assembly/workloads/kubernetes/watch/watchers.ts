@@ -9,7 +9,7 @@ import { noteRoleChange } from '../auth/grants'
 import { noteOwners } from '../garbage/note'
 import { Failure, writeFailure } from '../http/failure'
 import { FORM_JSON } from '../http/accept'
-import { definitions, eventResource, namespaces, Resource } from '../resources/table'
+import { definitions, eventResource, findResource, namespaces, Resource } from '../resources/table'
 import { objectKey } from '../storage/key'
 import { LAST_WRITE, RecordView, resourceVersion } from '../storage/record'
 import { hasWritten, settledVersion } from '../storage/store'
@@ -82,6 +82,19 @@ function selectionMayChange(change: Change): bool {
 function selectsFields(resource: Resource): bool {
   const custom = resource.custom
   return custom != null && custom.selectable.length > 0
+}
+
+/** Versions of custom resources are others, or gone: watches go on with the new ones, or end in the next tick. */
+export function retargetWatchers(): void {
+  for (let i = 0; i < watchers.length; i++) {
+    const watcher = watchers[i]
+    const resource = watcher.resource
+    if (!resource.custom) continue
+    const now = findResource(resource.group, resource.version, resource.resource)
+    const known = now ? now.custom : null
+    if (now && known && memory.compare(now.space.dataStart, resource.space.dataStart, now.space.length) == 0) watcher.resource = now
+    else watcher.endsAt = 0
+  }
 }
 
 /** Gives those who are behind what they have room for. Not in a call that writes. */
