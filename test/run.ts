@@ -45,7 +45,14 @@ function runFile(file: string): Promise<void> {
     const child = spawn(process.execPath, ['--no-warnings', '--conditions=wasmclave:source', join(ROOT, file)], {
       cwd: ROOT,
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, TAP: '1', TAP_TIMEOUT: String(FILE_MS / 1000 - 5), WASMCLAVE_VECTOR_REPORT: vectorReport },
+      env: {
+        ...process.env,
+        TAP: '1',
+        TAP_TIMEOUT: String(FILE_MS / 1000 - 5),
+        WASMCLAVE_VECTOR_REPORT: vectorReport,
+        // A module is compiled once for all files of a run
+        NODE_COMPILE_CACHE: join(scratch, 'compiled'),
+      },
     })
     let output = ''
     child.stdout.on('data', (chunk) => {

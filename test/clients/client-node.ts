@@ -16,6 +16,7 @@ export async function clientNodeSuite(path: string, kubeconfig: string, tally: T
   await objects(library, core, tally)
   await pages(core, tally)
   await informer(library, core, kubeconfig, tally)
+  await customInformer(library, kubeconfig, tally)
   await election(library, kubeconfig, tally)
   await core.deleteNamespace({ name: NAMESPACE })
   let status: number | undefined
@@ -131,6 +132,61 @@ async function informer(library: Library, core: CoreApi, kubeconfig: string, tal
     'and remembers it',
   )
   await informed.stop()
+}
+
+/** Custom objects, whose types no library knows. */
+async function customInformer(library: Library, kubeconfig: string, tally: Tally): Promise<void> {
+  const config = new library.KubeConfig()
+  config.loadFromFile(kubeconfig)
+  const group = 'client-node.example.com'
+  const kind = { group, version: 'v1', plural: 'widgets', namespace }
+  const definition = { name: `widgets.${group}` }
+  const definitions = config.makeApiClient(library.ApiextensionsV1Api)
+  const objects = config.makeApiClient(library.CustomObjectsApi)
+  const schema = {
+    type: 'object',
+    properties: { spec: { type: 'object', properties: { size: { type: 'integer', _default: 1 } } } },
+  }
+  await definitions.createCustomResourceDefinition({
+    body: {
+      metadata: definition,
+      spec: {
+        group,
+        scope: 'Namespaced',
+        names: { plural: 'widgets', kind: 'Widget' },
+        versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: schema } }],
+      },
+    },
+  })
+  const widget = (name: string, spec: object = {}) => ({
+    apiVersion: `${group}/v1`,
+    kind: 'Widget',
+    metadata: { name },
+    spec,
+  })
+  await objects.createNamespacedCustomObject({ ...kind, body: widget('w-0') })
+  const list = () => objects.listNamespacedCustomObject(kind)
+  const informed = library.makeInformer(config, `/apis/${group}/v1/namespaces/${namespace}/widgets`, list)
+  const events: string[] = []
+  for (const event of ['add', 'update', 'delete'] as const)
+    informed.on(event, ({ metadata, spec }) => events.push(`${event} ${metadata.name} ${spec?.size}`))
+  await informed.start()
+  const made = await objects.createNamespacedCustomObject({ ...kind, body: widget('w-1', { size: 2 }) })
+  await objects.replaceNamespacedCustomObject({ ...kind, name: 'w-1', body: { ...made, spec: { size: 3 } } })
+  await objects.deleteNamespacedCustomObject({ ...kind, name: 'w-0' })
+  const wanted = ['add w-0 1', 'add w-1 2', 'update w-1 3', 'delete w-0 1']
+  for (let i = 0; i < 100 && events.length < wanted.length; i++) await sleep(100)
+  tally.equal(events, wanted, SUITE, 'an informer sees custom objects and what becomes of them')
+  const refused = objects.createNamespacedCustomObject({ ...kind, body: widget('w-2', { size: 'x' }) })
+  tally.equal(await refused.then(() => 0, statusOf), 422, SUITE, 'an object that its schema does not take is refused')
+  await informed.stop()
+  await definitions.deleteCustomResourceDefinition(definition)
+  let status: number | undefined
+  for (let i = 0; i < 200 && status !== 404; i++) {
+    await sleep(100)
+    status = await list().then(() => 200, statusOf)
+  }
+  tally.equal(status, 404, SUITE, 'a deleted definition goes with its objects')
 }
 
 /** Candidates that follow the Lease as client-go's leader election does: whoever's write succeeds leads, until it lets it expire. */

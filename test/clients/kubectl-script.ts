@@ -4,6 +4,7 @@
  */
 
 import { access } from './access.ts'
+import { customResources } from './custom-resources.ts'
 import type { Kubectl } from './kubectl.ts'
 import { sleep } from './server.ts'
 import { serverSideApply } from './server-side-apply.ts'
@@ -20,6 +21,7 @@ export async function kubectlScript(kubectl: Kubectl): Promise<void> {
   await change(kubectl)
   await look(kubectl)
   await access(kubectl)
+  await customResources(kubectl)
   await watch(kubectl)
   await remove(kubectl)
 }
@@ -27,10 +29,10 @@ export async function kubectlScript(kubectl: Kubectl): Promise<void> {
 async function about(kubectl: Kubectl): Promise<void> {
   await kubectl.expect('version -o json', { out: /"gitVersion": "v1\.\d+\.\d+\+wasmclave"/ })
   await kubectl.expect('api-versions', {
-    out: /^authentication\.k8s\.io\/v1\nauthorization\.k8s\.io\/v1\n(.*\n)*coordination\.k8s\.io\/v1\n(.*\n)*rbac\.authorization\.k8s\.io\/v1\n(.*\n)*v1\n$/,
+    out: /^(.*\n)*apiextensions\.k8s\.io\/v1\nauthentication\.k8s\.io\/v1\n(.*\n)*authorization\.k8s\.io\/v1\n(.*\n)*coordination\.k8s\.io\/v1\n(.*\n)*rbac\.authorization\.k8s\.io\/v1\n(.*\n)*v1\n$/,
   })
   await kubectl.expect('api-resources --no-headers', {
-    out: /^configmaps +cm +v1 +true +ConfigMap\nevents +ev +v1 +true +Event\nnamespaces +ns +v1 +false +Namespace\nsecrets +v1 +true +Secret\nserviceaccounts +sa +v1 +true +ServiceAccount\n[\s\S]*\nleases +coordination\.k8s\.io\/v1 +true +Lease\n[\s\S]*\nroles +rbac\.authorization\.k8s\.io\/v1 +true +Role\n$/,
+    out: /^configmaps +cm +v1 +true +ConfigMap\nevents +ev +v1 +true +Event\nnamespaces +ns +v1 +false +Namespace\nsecrets +v1 +true +Secret\nserviceaccounts +sa +v1 +true +ServiceAccount\n[\s\S]*\nleases +coordination\.k8s\.io\/v1 +true +Lease\n[\s\S]*\nroles +rbac\.authorization\.k8s\.io\/v1 +true +Role\n/,
   })
   await kubectl.expect('api-resources --verbs=patch --namespaced=false --api-group= -o name', { out: 'namespaces\n' })
   await kubectl.expect('get --raw /readyz', { out: 'ok' })
@@ -254,6 +256,7 @@ async function remove(kubectl: Kubectl): Promise<void> {
   await kubectl.expect('delete configmap applied c --cascade=foreground', {
     out: /"applied" deleted[\s\S]*"c" deleted/,
   })
+  await cascade(kubectl)
   await kubectl.expect('delete secrets --all', { out: /secret "f" deleted[\s\S]*secret "s" deleted/ })
   await kubectl.expect('delete namespace default', {
     exit: 1,
@@ -264,4 +267,29 @@ async function remove(kubectl: Kubectl): Promise<void> {
   })
   await kubectl.expect(`get namespace ${namespace}`, { exit: 1, err: /NotFound/ })
   await kubectl.expect('get cm -o name', { out: '' })
+}
+
+/** What becomes of objects whose owner is deleted. */
+async function cascade(kubectl: Kubectl): Promise<void> {
+  for (const [policy, left] of [
+    ['background', ''],
+    ['foreground', ''],
+    ['orphan', 'configmap/dependent\n'],
+  ] as const) {
+    await kubectl.expect('create configmap owner', { out: 'configmap/owner created\n' })
+    const { out: uid } = await kubectl.run(`-n ${kubectl.namespace} get configmap owner -o jsonpath={.metadata.uid}`)
+    const ownerReferences = [{ apiVersion: 'v1', kind: 'ConfigMap', name: 'owner', uid, blockOwnerDeletion: true }]
+    const path = kubectl.file('dependent.json', {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'dependent', ownerReferences },
+    })
+    await kubectl.expect(`create -f ${path}`, { out: 'configmap/dependent created\n' })
+    await kubectl.expect(`delete configmap owner --cascade=${policy} --timeout=50s`, {
+      out: /^configmap "owner" deleted/,
+    })
+    if (left === '') await kubectl.expect('wait --for=delete configmap/dependent --timeout=50s', {})
+    await kubectl.expect('get configmap dependent --ignore-not-found -o name', { out: left })
+  }
+  await kubectl.expect('delete configmap dependent', { out: /deleted/ })
 }

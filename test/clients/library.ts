@@ -30,6 +30,16 @@ export type LeaseApi = {
   readNamespacedLease(call: Call): Promise<KubeObject>
   replaceNamespacedLease(call: Call): Promise<KubeObject>
 }
+export type DefinitionApi = {
+  createCustomResourceDefinition(call: Call): Promise<KubeObject>
+  deleteCustomResourceDefinition(call: Call): Promise<unknown>
+}
+export type CustomApi = {
+  createNamespacedCustomObject(call: Call): Promise<KubeObject>
+  replaceNamespacedCustomObject(call: Call): Promise<KubeObject>
+  deleteNamespacedCustomObject(call: Call): Promise<unknown>
+  listNamespacedCustomObject(call: Call): Promise<List>
+}
 export type KubeConfig = { loadFromFile(path: string): void; makeApiClient<T>(api: new (config: never) => T): T }
 type Informer = {
   on(event: 'add' | 'update' | 'delete', call: (object: KubeObject) => void): void
@@ -50,6 +60,8 @@ export type Library = {
   KubeConfig: new () => KubeConfig
   CoreV1Api: new (config: never) => CoreApi
   CoordinationV1Api: new (config: never) => LeaseApi
+  ApiextensionsV1Api: new (config: never) => DefinitionApi
+  CustomObjectsApi: new (config: never) => CustomApi
   makeInformer(config: KubeConfig, path: string, list: () => Promise<List>): Informer
   Watch: new (config: KubeConfig) => Watch
   PatchStrategy: Record<'JsonPatch' | 'MergePatch' | 'StrategicMergePatch' | 'ServerSideApply', string>

@@ -1,6 +1,6 @@
 // Server-side apply: https://kubernetes.io/docs/reference/using-api/server-side-apply. Texts are a kube-apiserver's.
 import t from 'tap'
-import { MAX_ITEMS, MAX_MANAGER_BYTES } from '../../assembly/workloads/kubernetes/limits.ts'
+import { MAX_BODY_BYTES, MAX_MANAGER_BYTES, MAX_MANAGERS } from '../../assembly/workloads/kubernetes/limits.ts'
 import {
   type Answered,
   APPLY_PATCH,
@@ -488,9 +488,9 @@ t.test('keeps to its work, and to its number of managers', async (t) => {
   })
   const entries = (count: number) => Array.from({ length: count }, (_, i) => entry(i))
   for (const [count, status] of [
-    [MAX_ITEMS - 1, 200],
-    [MAX_ITEMS + 1, 422],
-    [MAX_ITEMS, 200],
+    [MAX_MANAGERS - 1, 200],
+    [MAX_MANAGERS + 1, 422],
+    [MAX_MANAGERS, 200],
   ] as const)
     t.equal(
       at.patch(PATH, MERGE_PATCH, { metadata: { managedFields: entries(count) }, data: { a: '1' } }).status,
@@ -510,4 +510,41 @@ t.test('keeps to its work, and to its number of managers', async (t) => {
     at.ask('PATCH', PATH, `{"metadata":{"managedFields":[{"fieldsV1":${deep}}]}}`, { type: MERGE_PATCH }).status,
     400,
   )
+})
+
+t.test('survives what is as large as it may be', async (t) => {
+  const at = new KubernetesShell()
+  const keys = (count: number, value: string) => {
+    const entries = Array.from({ length: count }, (_, i) => `"${i.toString(36)}":"${value}"`)
+    return `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"},"data":{${entries.join()}}}`
+  }
+  const send = (body: string, manager: string) =>
+    at.ask('PATCH', `${PATH}?fieldManager=${manager}`, body, { type: APPLY_PATCH })
+  const large = keys(Math.floor(MAX_BODY_BYTES / 12), '')
+  t.ok(large.length <= MAX_BODY_BYTES && large.length > MAX_BODY_BYTES / 2)
+  t.equal(send(large, 'm').status, 413)
+  t.equal(send(keys(40_000, ''), 'm').status, 201, 'its twin')
+  t.equal(send(large, 'm').status, 413)
+  t.equal(at.ask('PUT', PATH, large).status, 413)
+  t.equal(send(keys(1, ''), 'm').status, 200)
+  // As many managers as there may be, of as many fields as fit
+  const sets = Array.from({ length: MAX_MANAGERS }, (_, i) => ({
+    manager: `m-${i}`,
+    operation: 'Apply',
+    apiVersion: 'v1',
+    fieldsType: 'FieldsV1',
+    fieldsV1: {
+      'f:data': Object.fromEntries(Array.from({ length: 100 }, (_, j) => [`f:${(i * 100 + j).toString(36)}`, {}])),
+    },
+  }))
+  const { data } = JSON.parse(keys(MAX_MANAGERS * 100, ''))
+  at.demand(200, 'PUT', PATH, { metadata: { name: 'a' }, data })
+  at.demand(200, 'PUT', PATH, { metadata: { name: 'a', managedFields: sets }, data })
+  const conflict = send(keys(MAX_MANAGERS * 100, 'x'), 'm-0')
+  t.match(conflict.json.message, new RegExp(`^Apply failed with ${(MAX_MANAGERS - 1) * 100} conflicts: `))
+  const forced = at.ask('PATCH', `${PATH}?fieldManager=m-0&force=true`, keys(MAX_MANAGERS * 100, 'x'), {
+    type: APPLY_PATCH,
+  })
+  t.same([forced.status, Object.keys(owners(forced.json))], [200, ['m-0 Apply']])
+  t.ok(at.shell.memoryBytes < 4096 * 65_536, `${at.shell.memoryBytes} bytes of memory`)
 })

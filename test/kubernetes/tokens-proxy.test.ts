@@ -175,6 +175,32 @@ t.test('lends nothing where it was not told to, whatever the enclave', async (t)
   t.equal((await ask(port, SECRETS, [bearing(credential), bearing(token)])).status, 403, 'beside the credential, alone')
 })
 
+t.test('gives and takes rights no later than they are acknowledged, whatever else is being written', async (t) => {
+  const url = `${host.gateway}/enclaves/kubernetes`
+  const user = await identityFromPem(readFileSync(userFile, 'utf8'))
+  const session = await connect(url, host.policy(signedMeasurements(images.kubernetes)), user)
+  const status = async () => (await session.fetch(`${DEFAULT}/configmaps/c`)).status
+  let busy = true
+  const others = Array.from({ length: 4 }, async (_, writer) => {
+    for (let i = 0; busy; i++) await own('POST', `${DEFAULT}/configmaps`, { metadata: { name: `w${writer}-${i}` } })
+  })
+  const bindings = `${RBAC_PATH}/namespaces/default/rolebindings`
+  const wrong: string[] = []
+  for (let i = 0; i < 25; i++) {
+    if ((await own('POST', bindings, binding('user', 'ClusterRole', 'view', [`ed25519:${userKey}`]))).status !== 201)
+      break
+    const given = await status()
+    if ((await own('DELETE', `${bindings}/user`)).status !== 200) break
+    const taken = await status()
+    if (given !== 200 || taken !== 403) wrong.push(`${i}: ${given}, ${taken}`)
+  }
+  busy = false
+  await Promise.all(others)
+  t.same(wrong, [])
+  t.equal((await own('GET', `${bindings}/user`)).status, 404, 'all rounds were run')
+  session.close()
+})
+
 t.test('refuses a token once its ServiceAccount has gone', async (t) => {
   const { port } = await startProxy('kubernetes', ['--identity', userFile])
   t.equal((await ask(port, READ, [bearing(token)])).status, 200)

@@ -8,8 +8,10 @@ export const MAX_DEPTH = 256
 export const MAX_DATA_BYTES = 1048576
 /** Bytes of annotations, keys and values together. */
 export const MAX_ANNOTATION_BYTES = 262144
-/** Finalizers, owners, and managers of fields: they are compared one by one. The real server has no limit of its own. */
+/** Finalizers, and owners: they are compared one by one. The real server has no limit of its own. */
 export const MAX_ITEMS = 1000
+/** Entries of managedFields. The real server bounds those of updates alone, by 10. */
+export const MAX_MANAGERS = 256
 /** Bytes of the name of a field manager, and of a subresource in its entry: what the real server takes. */
 export const MAX_MANAGER_BYTES = 128
 export const MAX_SUBRESOURCE_BYTES = 256
@@ -47,8 +49,12 @@ export const MAX_SCHEMA_DEPTH = 64
 export const MAX_VERSIONS = 16
 /** Of a pattern: each repetition is as many times what it repeats. */
 export const MAX_PATTERN_STATES = 4096
+/** Of all patterns of a definition. */
+export const MAX_PATTERN_BYTES = 131072
+/** Short names, and categories, of a definition; keys of a list that is a map. */
+export const MAX_SHORT_NAMES = 64
 /** Bytes of all roles that are bound and their bindings, as stored and as indexed: above it nobody but owners may do anything. */
-export const MAX_RULE_BYTES = 16777216
+export const MAX_RULE_BYTES = 8388608
 /** Comparisons of texts that one role or binding may take to be checked against what its writer holds. */
 export const MAX_ESCALATION_STEPS = 4000000
 /** Of a ServiceAccount's token, as the real server bounds it. */

@@ -14,7 +14,7 @@ import { Call } from './http/call'
 import { fail, failMethod, failUnknownResource, failure } from './http/failure'
 import { PATH_OTHER, PATH_UNKNOWN, readPath, Target } from './http/path'
 import { query, queryBool } from './http/query'
-import { answered, sendFailure, sendText } from './http/response'
+import { answered, sendFailure, sendText, warn } from './http/response'
 import { countRequest, sendMetrics } from './metrics'
 import { namespaceChanged } from './namespaces/emptying'
 import { namespaces } from './resources/table'
@@ -116,6 +116,8 @@ function serve(call: Call, verb: string): i32 {
   if (call.resource.isVirtual) return answerReview(call)
   if (call.hasSubresource && verb == 'create') return createToken(call)
   if (call.resource == namespaces && verb != 'get' && verb != 'list' && verb != 'watch') namespaceChanged()
+  const custom = call.resource.custom
+  if (custom && custom.deprecation.length > 0) warn(custom.deprecation)
   if (verb == 'get') return getObject(call)
   if (verb == 'list') return listObjects(call)
   if (verb == 'watch') return watchObjects(call)

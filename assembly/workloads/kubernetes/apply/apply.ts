@@ -3,14 +3,15 @@
 // https://kubernetes.io/docs/reference/using-api/server-side-apply
 import { finishObject } from '../http/body'
 import { Call } from '../http/call'
-import { fail, failNotFound } from '../http/failure'
+import { fail, failNotFound, failTooLarge } from '../http/failure'
 import { failInvalid, failOptions, invalidNumber, required } from '../http/issues'
 import { queryBool } from '../http/query'
 import { objectOf } from '../http/render'
 import { sendFailure } from '../http/response'
+import { arenaIsFull } from '../json/arena'
 import { JsonNode } from '../json/node'
 import { cloneTree } from '../json/tree'
-import { MAX_ITEMS } from '../limits'
+import { MAX_BODY_BYTES, MAX_MANAGERS } from '../limits'
 import { memberText, metadataOf } from '../object/metadata'
 import { RecordView } from '../storage/record'
 import { readRecord } from '../storage/store'
@@ -25,7 +26,7 @@ import { APPLY, findManager, Manager, newEntry, readStored, sameButTimes, writeM
 import { merge, take } from './merge'
 import { withoutIdentity } from './owned'
 import { prune } from './prune'
-import { difference, intersection, leavesOf, union } from './set'
+import { difference, intersection, leavesOf, union, unionOfAll } from './set'
 import { shapeOf } from './shape'
 import { Applied, disown, trackAs } from './track'
 
@@ -71,8 +72,8 @@ function change(call: Call, config: Config, old: RecordView): i32 {
   if (managers.length == 0) managers = readStored(trackAs(BEFORE_FIRST, before, resource))
   const entry = newEntry(managerName(call), APPLY, resource.groupVersion, call.hasSubresource ? call.subresource.text() : '')
   const mine = findManager(managers, entry)
-  if (!mine && managers.length >= MAX_ITEMS) {
-    invalidNumber('metadata.managedFields', (managers.length + 1).toString(), 'must have at most ' + MAX_ITEMS.toString() + ' items')
+  if (!mine && managers.length >= MAX_MANAGERS) {
+    invalidNumber('metadata.managedFields', (managers.length + 1).toString(), 'must have at most ' + MAX_MANAGERS.toString() + ' items')
     failInvalid(resource, call.name.text())
     return sendFailure(call.id)
   }
@@ -80,8 +81,9 @@ function change(call: Call, config: Config, old: RecordView): i32 {
   const root = cloneTree(before)
   merge(root, cloneTree(config.tree), shape)
   take(root, config.empty, shape, true)
-  prune(root, last, config.fields, ownedByOthers(managers, mine), shape)
+  if (!prune(root, last, config.fields, ownedByOthers(managers, mine), shape)) return tooLarge(call)
   if (!finishObject(call, root, '')) return sendFailure(call.id)
+  if (arenaIsFull()) return tooLarge(call)
   compare(before, root, shape)
   const taken = withoutIdentity(changed)
   const gone = withoutIdentity(removed)
@@ -107,8 +109,13 @@ function change(call: Call, config: Config, old: RecordView): i32 {
   return replaceObject(call, old, before, root, new Applied(made && live && !taken && !gone && sameButTimes(made, live) ? live : made))
 }
 
+function tooLarge(call: Call): i32 {
+  failTooLarge(MAX_BODY_BYTES)
+  return sendFailure(call.id)
+}
+
 function ownedByOthers(managers: Manager[], mine: Manager | null): JsonNode | null {
-  let set: JsonNode | null = null
-  for (let i = 0; i < managers.length; i++) if (managers[i] != mine) set = union(set, managers[i].set)
-  return set
+  const sets: (JsonNode | null)[] = []
+  for (let i = 0; i < managers.length; i++) if (managers[i] != mine) sets.push(managers[i].set)
+  return unionOfAll(sets)
 }

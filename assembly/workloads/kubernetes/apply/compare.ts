@@ -1,7 +1,7 @@
 // What a write changes, as two sets of fields: those that are new or other than before, and those that are gone. A map or list that is new or
 // gone is in the set itself, beside all that is in it.
 import { JsonNode, newNode, TYPE_OBJECT } from '../json/node'
-import { compareKeys, sameTree } from '../json/tree'
+import { compareKeys, sameTree, sortMembers } from '../json/tree'
 import { elementsOf, nameAsField, shapeBelow } from './element'
 import { allOf } from './owned'
 import { appendAs, below } from './set'
@@ -22,6 +22,7 @@ function walk(before: JsonNode, after: JsonNode, shape: Shape): void {
   const map = isMap(before, shape) && isMap(after, shape)
   if (map || (isItems(before, shape) && isItems(after, shape))) {
     if (map && inOrder(before) && inOrder(after)) walkMembers(before, after, shape)
+    else if (map && before.count <= FEW && after.count <= FEW) walkFields(before, after, shape)
     else walkElements(before, after, shape)
   } else if (!sameTree(before, after)) {
     // Of what became something else all that was in it is gone
@@ -53,6 +54,35 @@ function walkMembers(before: JsonNode, after: JsonNode, shape: Shape): void {
     if (left && order <= 0) left = left.next
     if (right && order >= 0) right = right.next
   }
+  changed = added.first ? added : null
+  removed = gone.first ? gone : null
+}
+
+/** Below it, members are looked for one by one. */
+const FEW = 32
+
+// Two objects whose members are in the order of their type.
+function walkFields(before: JsonNode, after: JsonNode, shape: Shape): void {
+  const added = newNode(TYPE_OBJECT)
+  const gone = newNode(TYPE_OBJECT)
+  let other = before.first
+  let each = after.first
+  while (each) {
+    // Mostly they have the same
+    const old = other && other.keyEquals(each.key, each.keyLength) ? other : before.find(each.key, each.keyLength)
+    settle(old, each, shape.member(each.key, each.keyLength))
+    if (changed) appendField(added, <JsonNode>changed, each)
+    if (removed) appendField(gone, <JsonNode>removed, each)
+    if (old) other = old.next
+    each = each.next
+  }
+  each = before.first
+  while (each) {
+    if (!after.find(each.key, each.keyLength)) appendField(gone, allOf(each, shape.member(each.key, each.keyLength)), each)
+    each = each.next
+  }
+  sortMembers(added)
+  sortMembers(gone)
   changed = added.first ? added : null
   removed = gone.first ? gone : null
 }

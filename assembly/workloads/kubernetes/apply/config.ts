@@ -4,6 +4,7 @@ import { parseBody, refuseText } from '../http/body'
 import { Call } from '../http/call'
 import { customProblem, normaliseCustom } from '../custom/object'
 import { failBadRequest, failTooLarge } from '../http/failure'
+import { arenaIsFull } from '../json/arena'
 import { JsonNode } from '../json/node'
 import { cloneTree } from '../json/tree'
 import { MAX_BODY_BYTES } from '../limits'
@@ -72,13 +73,20 @@ function normaliseConfig(call: Call, sent: JsonNode, tree: JsonNode): Config | n
   else if (metadata) dropUnsaid(metadataOf(tree), metadata, <Message>message)
   if (!isSound(tree, shape)) return refuse(UNTYPED + 'duplicate entries for key ' + twice)
   const empty = difference(fieldsOf(said, shape), fieldsOf(tree, shape))
+  if (arenaIsFull()) return refuseSize()
   // What stands in stringData is owned where it will be: in data. (A real server forgets whose it was.)
   if (call.resource == secrets && tree.get('stringData')) {
     const typed = tree.get('type') != null
     prepareSecret(tree, null)
     if (!typed) tree.remove('type')
   }
-  return new Config(sent, tree, union(fieldsOf(tree, shape), empty), empty)
+  const fields = union(fieldsOf(tree, shape), empty)
+  return arenaIsFull() ? refuseSize() : new Config(sent, tree, fields, empty)
+}
+
+function refuseSize(): Config | null {
+  failTooLarge(MAX_BODY_BYTES)
+  return null
 }
 
 // The normal form holds members that are always written: where the configuration says nothing of them, it wants nothing.

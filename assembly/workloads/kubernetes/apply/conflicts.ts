@@ -5,7 +5,7 @@ import { JsonNode } from '../json/node'
 import { memberText } from '../object/metadata'
 import { elementText } from './element'
 import { Manager } from './managers'
-import { below, intersection, isMember, union } from './set'
+import { below, intersection, isMember, unionOfAll } from './set'
 
 /** Fields that one answer lists: a configuration could have a hundred thousand. */
 const MAX_LISTED = 256
@@ -21,13 +21,15 @@ export class Conflicts {
 
   /** @param taken what the applier sets to another value */
   constructor(managers: Manager[], mine: Manager | null, taken: JsonNode | null) {
+    const sets: (JsonNode | null)[] = []
     for (let i = 0; i < managers.length; i++) {
       if (managers[i] == mine) continue
       const fields = intersection(managers[i].set, taken)
       if (!fields) continue
       this.all.push(new Conflict(managers[i], fields))
-      this.fields = union(this.fields, fields)
+      sets.push(fields)
     }
+    this.fields = unionOfAll(sets)
   }
 
   answer(): void {

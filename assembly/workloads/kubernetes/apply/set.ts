@@ -13,6 +13,39 @@ export function union(a: JsonNode | null, b: JsonNode | null): JsonNode | null {
   return combine(a, b, UNION)
 }
 
+/** What is in any of them. Of each one copy is made, however many there are. */
+export function unionOfAll(sets: (JsonNode | null)[]): JsonNode | null {
+  const left: JsonNode[] = []
+  for (let i = 0; i < sets.length; i++) {
+    const set = sets[i]
+    if (set) left.push(cloneTree(set))
+  }
+  // In pairs, so that none is gone through more often than there are halvings
+  for (let step = 1; step < left.length; step <<= 1) for (let i = 0; i + step < left.length; i += 2 * step) absorb(left[i], left[i + step])
+  return left.length > 0 ? left[0] : null
+}
+
+// Puts all of b into a. Nothing is left of b.
+function absorb(a: JsonNode, b: JsonNode): void {
+  const inEither = isMember(a) || isMember(b)
+  let left = below(a)
+  let right = below(b)
+  a.first = null
+  a.last = null
+  a.count = 0
+  while (left || right) {
+    const order = !left ? 1 : !right ? -1 : compareKeys(left, right)
+    const taken = order <= 0 ? <JsonNode>left : <JsonNode>right
+    const leftNext = left && order <= 0 ? left.next : left
+    const rightNext = right && order >= 0 ? right.next : right
+    if (order == 0) absorb(<JsonNode>left, <JsonNode>right)
+    a.append(taken)
+    left = leftNext
+    right = rightNext
+  }
+  if (inEither && a.first) withMember(a)
+}
+
 /** What is in `a` and not in `b`. */
 export function difference(a: JsonNode | null, b: JsonNode | null): JsonNode | null {
   return a && b ? combine(a, b, DIFFERENCE) : a
@@ -78,7 +111,8 @@ function combine(a: JsonNode | null, b: JsonNode | null, how: i32): JsonNode | n
   const made = newNode(TYPE_OBJECT)
   let left = below(a)
   let right = below(b)
-  while (left || right) {
+  // Of what only b has there is only something in a union
+  while (left || (how == UNION && right != null)) {
     const order = !left ? 1 : !right ? -1 : compareKeys(left, right)
     const child = combine(order <= 0 ? left : null, order >= 0 ? right : null, how)
     if (child) appendAs(made, child, order <= 0 ? <JsonNode>left : <JsonNode>right)

@@ -4,7 +4,7 @@
 import { ROLE_OWNER } from '../../../abi/channel'
 import { Request } from '../../../sdk/request'
 import { fail } from '../http/failure'
-import { beginGrants } from './grants'
+import { beginDecisions } from './authorize'
 import { headerValues, identityHeaders, SAYS_AUTHORIZATION, SAYS_IMPERSONATION } from './headers'
 import { impersonate } from './impersonation'
 import { AUTHENTICATED, MASTERS, Subject } from './subject'
@@ -19,30 +19,41 @@ const lastKey = memory.data(32)
 let lastRole: u32 = 0
 let lastSubject: Subject | null = null
 
+/** Whose token was none. */
+const NOBODY = new Subject('', [])
+
 let request: Request | null = null
 /** Whom a token names; null where none was sent. */
 let bearer: Subject | null = null
 let impersonated: Subject | null = null
 /** Nothing but the channel speaks, and it is an owner's. */
 let plainOwner = false
+/** Whether the last `identify` said so: who was refused is nobody's master, whatever is asked of them afterwards. */
+let identified = false
 
 /** To be called before anything else of a request is looked at. @returns false with a failure: 401, or 403 for an impersonation */
 export function identify(asked: Request): bool {
   request = asked
-  beginGrants()
+  beginDecisions()
   bearer = null
   impersonated = null
   plainOwner = false
+  identified = false
   const said = identityHeaders(asked)
   if ((said & SAYS_AUTHORIZATION) != 0) {
     bearer = bearerOf(asked)
-    if (!bearer) return failUnauthorized()
+    if (!bearer) {
+      bearer = NOBODY
+      return failUnauthorized()
+    }
   }
   if ((said & SAYS_IMPERSONATION) != 0) {
     impersonated = impersonate(user(), asked)
-    return impersonated !== null
+    identified = impersonated !== null
+    return identified
   }
   plainOwner = !bearer && asked.role == ROLE_OWNER
+  identified = true
   return true
 }
 
@@ -72,7 +83,7 @@ export function isImpersonated(): bool {
 
 /** Whether all may be done; makes nothing. */
 export function isMaster(): bool {
-  return plainOwner || subject().isMaster
+  return identified && (plainOwner || subject().isMaster)
 }
 
 /** One code and one message for every token that is none. Always false. */

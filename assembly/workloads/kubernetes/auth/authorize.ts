@@ -1,11 +1,17 @@
 // Whether somebody may do something: system:masters everything, everybody else what a rule of a role that they are bound to allows.
 import { MAX_RULE_BYTES } from '../limits'
 import { Attributes } from './attributes'
-import { GrantedRules, grantsOverflow } from './grants'
+import { beginGrants, GrantedRules, grantsOverflow } from './grants'
 import { allows } from './rules'
 import { Subject } from './subject'
 
 let decided: GrantedRules | null = null
+
+/** A request begins: nothing is decided, and what an earlier one found may be gone. */
+export function beginDecisions(): void {
+  decided = null
+  beginGrants()
+}
 
 export function isAuthorized(who: Subject, wanted: Attributes): bool {
   decided = null

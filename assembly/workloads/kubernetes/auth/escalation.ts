@@ -15,8 +15,9 @@ import { isAuthorized } from './authorize'
 import { GrantedRules, roleIsMissing, rulesOfRole } from './grants'
 import { compileRules, holds, namesHold, resourcesHold, Rule, urlsHold, Words } from './rules'
 
-/** Lines of an answer that say what is not held. */
+/** Lines of an answer that say what is not held, and characters of the verbs in one. */
 const MAX_MISSING = 32
+const MAX_VERBS = 1024
 
 let held: Rule[] = []
 let steps = 0
@@ -163,12 +164,16 @@ function breakDown(rule: Rule, missing: string[]): void {
       for (let n = 0; n < max(1, rule.names.count); n++) {
         let verbs = ''
         for (let v = 0; v < rule.verbs.count; v++)
-          if (!isHeld(rule.verbs.span(v), rule.groups.span(g), rule.resources.span(r), rule.names, n)) verbs += (verbs.length > 0 ? ' ' : '') + quoted(rule.verbs.span(v).text())
+          if (!isHeld(rule.verbs.span(v), rule.groups.span(g), rule.resources.span(r), rule.names, n)) verbs = listed(verbs, rule.verbs.span(v))
         if (steps <= 0 || missing.length >= MAX_MISSING) return
         if (verbs.length == 0) continue
         const name = rule.names.count > 0 ? ', ResourceNames:[' + quoted(rule.names.span(n).text()) + ']' : ''
         missing.push('{APIGroups:[' + quoted(rule.groups.span(g).text()) + '], Resources:[' + quoted(rule.resources.span(r).text()) + ']' + name + ', Verbs:[' + verbs + ']}')
       }
+}
+
+function listed(verbs: string, verb: Span): string {
+  return verbs.length > MAX_VERBS ? verbs : verbs + (verbs.length > 0 ? ' ' : '') + quoted(verb.text())
 }
 
 function isHeld(verb: Span, group: Span, resource: Span, names: Words, name: i32): bool {
@@ -192,7 +197,7 @@ function breakDownPaths(rule: Rule, missing: string[]): void {
         steps -= 1 + held[i].verbs.count + held[i].urls.count
         found = holds(held[i].verbs, verb) && urlsHold(held[i].urls, path)
       }
-      if (!found) verbs += (verbs.length > 0 ? ' ' : '') + quoted(verb.text())
+      if (!found) verbs = listed(verbs, verb)
     }
     if (steps <= 0 || missing.length >= MAX_MISSING) return
     if (verbs.length > 0) missing.push('{NonResourceURLs:[' + quoted(path.text()) + '], Verbs:[' + verbs + ']}')

@@ -4,9 +4,10 @@
 import { Span } from '../../../sdk/span'
 import { Scan } from '../../../sdk/store'
 import { treeOf } from '../http/render'
-import { markArena, resetToMark } from '../json/arena'
-import { JsonNode } from '../json/node'
-import { hashSeed } from '../json/parser'
+import { keepBytes, markArena, resetToMark } from '../json/arena'
+import { JsonNode, newNode, TYPE_OBJECT } from '../json/node'
+import { parse } from '../json/parser'
+import { scanString } from '../json/text'
 import { MAX_RULE_BYTES } from '../limits'
 import { memberSpan } from '../object/metadata'
 import { clusterRoleBindings, clusterRoles, Resource, roleBindings, roles } from '../resources/table'
@@ -15,49 +16,11 @@ import { RecordView, versionOf } from '../storage/record'
 import { hasWritten, readRecord, settledVersion } from '../storage/store'
 import { Change } from '../watch/changes'
 import { resets, settleHistory } from '../watch/history'
-import { TextWriter } from '../../../sdk/text-writer'
-import { giveBack, pooled, take, takeCopy } from './pool'
+import { accountKey, clearTable, enter, Entry, Grant, groupKey, groupKeyOf, lookUp, roleKey, userKey, userKeyOf } from './grant-table'
+import { pooled, take, takeCopy } from './pool'
 import { compileRules, Rule } from './rules'
 import { Subject } from './subject'
 
-const BUCKETS: u32 = 4096 // a power of two
-const USER: u8 = 0x55
-const GROUP: u8 = 0x47
-const ROLE: u8 = 0x52
-
-/** An entry of the table: a user, a group or a role, by the bytes that name it. */
-@unmanaged
-class Entry {
-  next: Entry | null
-  key: usize
-  keyLength: usize
-  grants: Grant | null
-  rules: Rule | null
-}
-
-@unmanaged
-export class Grant {
-  next: Grant | null
-  /** Length 0: everywhere. */
-  namespace: usize
-  namespaceLength: usize
-  binding: usize
-  bindingLength: usize
-  role: Entry
-
-  /** As reasons have it: `ClusterRoleBinding "a" of ClusterRole "b"`. */
-  describe(): string {
-    const isNamespaced = this.namespaceLength > 0
-    const name = new Span(this.role.key, this.role.keyLength)
-    const binding = new Span(this.binding, this.bindingLength).text()
-    const slash = name.find(0x2f)
-    const role = (slash > 1 ? 'Role "' : 'ClusterRole "') + name.cut(slash + 1, name.length).text() + '"'
-    return (isNamespaced ? 'RoleBinding "' + binding + '/' + new Span(this.namespace, this.namespaceLength).text() : 'ClusterRoleBinding "' + binding) + '" of ' + role
-  }
-}
-
-const buckets = memory.data(4096 * 4, 8)
-const keyText = new TextWriter()
 let scanned: usize = 0
 /** Too large: the index is empty. */
 export let grantsOverflow = false
@@ -125,7 +88,7 @@ export class GrantedRules {
     if (this.begun && this.group >= groups.length) return false
     const isUser = !this.begun
     this.begun = true
-    const entry = isUser ? lookUp(named(USER, this.who.name)) : lookUp(named(GROUP, groups[this.group]))
+    const entry = isUser ? lookUp(userKey(this.who.name)) : lookUp(groupKey(groups[this.group]))
     this.group++
     this.following = entry ? entry.grants : null
     return isUser || this.group <= groups.length
@@ -151,8 +114,7 @@ function makeIndex(): void {
   looked = true
   settleHistory()
   if (built && builtResets == resets && !hasWritten() && (lastChange <= builtAt || settledVersion == builtAt)) return
-  giveBack()
-  memory.fill(buckets, 0, BUCKETS << 2)
+  clearTable()
   grantsOverflow = false
   scanned = 0
   addBindings(clusterRoleBindings)
@@ -169,7 +131,7 @@ function addBindings(resource: Resource): void {
   markArena()
   while (!grantsOverflow && scan.next()) {
     record.read(scan.value.at, scan.value.length, scan.version)
-    if (count(record)) addBinding(resource, scan.key, treeOf(record))
+    if (count(record)) addBinding(resource, scan.key, behindMetadata(record, resource))
     resetToMark()
   }
 }
@@ -179,8 +141,7 @@ function count(record: RecordView): bool {
   scanned += record.jsonLength
   if (scanned <= <usize>MAX_RULE_BYTES && pooled <= <usize>MAX_RULE_BYTES) return true
   grantsOverflow = true
-  giveBack()
-  memory.fill(buckets, 0, BUCKETS << 2)
+  clearTable()
   return false
 }
 
@@ -215,13 +176,11 @@ function entryOf(subject: JsonNode, namespace: Span): Entry | null {
   const kind = subject.get('kind')
   const name = memberSpan(subject, 'name')
   if (!kind) return null
-  if (kind.is('ServiceAccount')) {
-    const own = memberSpan(subject, 'namespace')
-    keyText.clear().byte(USER).ascii('system:serviceaccount:').span(own.length > 0 ? own : namespace).byte(0x3a).span(name)
-  } else if (kind.is('User')) keyText.clear().byte(USER).span(name)
-  else if (kind.is('Group')) keyText.clear().byte(GROUP).span(name)
-  else return null
-  return enter(new Span(keyText.at, keyText.length))
+  if (kind.is('User')) return enter(userKeyOf(name))
+  if (kind.is('Group')) return enter(groupKeyOf(name))
+  if (!kind.is('ServiceAccount')) return null
+  const own = memberSpan(subject, 'namespace')
+  return enter(accountKey(own.length > 0 ? own : namespace, name))
 }
 
 // Compiled when a binding first names it. A role that is not there has no rules; when it comes, all is made anew.
@@ -232,53 +191,31 @@ function roleEntry(isNamespaced: bool, namespace: Span, name: Span): Entry {
   const entry = enter(key)
   const record = readRole(isNamespaced, namespace, name)
   // SAFETY: where the count is above its limit the entry is gone, and `grantsOverflow` keeps all from looking at it
-  if (record && count(record)) entry.rules = compileRules(treeOf(record).get('rules'), true)
+  if (record && count(record)) entry.rules = compileRules(behindMetadata(record, isNamespaced ? roles : clusterRoles).get('rules'), true)
   return entry
+}
+
+/** Of {"kind":"","apiVersion":"","metadata":, which every stored object begins with. */
+const HEAD_CHARACTERS = 38
+
+// The members behind metadata, which is most of an object and says nothing of what is allowed.
+function behindMetadata(record: RecordView, resource: Resource): JsonNode {
+  const end = record.json + record.jsonLength
+  let at = record.json + <usize>(HEAD_CHARACTERS + resource.kind.length + resource.groupVersion.length)
+  let depth = 0
+  do {
+    const c = load<u8>(at++) // SAFETY: a record is whole JSON, written by json/writer.ts, in which metadata ends
+    if (c == 0x7b || c == 0x5b) depth++
+    else if (c == 0x7d || c == 0x5d) depth--
+    else if (c == 0x22) at += (<usize>scanString(at, end) >> 1) + 1
+  } while (depth > 0 && at < end)
+  const length = end - at
+  const text = keepBytes(at, length)
+  store<u8>(text, 0x7b) // where the comma was
+  const root = parse(text, length)
+  return root ? root : newNode(TYPE_OBJECT)
 }
 
 function readRole(isNamespaced: bool, namespace: Span, name: Span): RecordView | null {
   return isNamespaced ? readRecord(roles, namespace, name) : readRecord(clusterRoles, new Span(0, 0), name)
-}
-
-// R namespace / name; no namespace for a ClusterRole.
-function roleKey(isNamespaced: bool, namespace: Span, name: Span): Span {
-  keyText.clear().byte(ROLE)
-  if (isNamespaced) keyText.span(namespace)
-  keyText.byte(0x2f).span(name)
-  return new Span(keyText.at, keyText.length)
-}
-
-function named(kind: u8, name: string): Span {
-  const bytes = String.UTF8.encode(name)
-  keyText.clear().byte(kind).raw(changetype<usize>(bytes), bytes.byteLength)
-  return new Span(keyText.at, keyText.length)
-}
-
-function lookUp(key: Span): Entry | null {
-  let entry = changetype<Entry | null>(<usize>load<u32>(bucketOf(key)))
-  while (entry) {
-    if (entry.keyLength == key.length && memory.compare(entry.key, key.at, key.length) == 0) return entry
-    entry = entry.next
-  }
-  return null
-}
-
-function enter(key: Span): Entry {
-  const known = lookUp(key)
-  if (known) return known
-  const bucket = bucketOf(key)
-  const entry = changetype<Entry>(take(offsetof<Entry>()))
-  entry.key = takeCopy(key.at, key.length)
-  entry.keyLength = key.length
-  entry.next = changetype<Entry | null>(<usize>load<u32>(bucket))
-  store<u32>(bucket, <u32>changetype<usize>(entry))
-  return entry
-}
-
-// FNV-1a from a secret start: nobody can make names of one bucket.
-function bucketOf(key: Span): usize {
-  let h = hashSeed
-  for (let i: usize = 0; i < key.length; i++) h = (h ^ load<u8>(key.at + i)) * 0x01000193 // SAFETY: i < length
-  h = (h ^ (h >> 16)) * 0x85ebca6b
-  return buckets + (<usize>((h ^ (h >> 13)) & (BUCKETS - 1)) << 2)
 }

@@ -1,6 +1,6 @@
 // What roles and bindings ask of their objects besides the schema: defaults, checks, and that a binding keeps its role.
 // k8s.io/kubernetes/pkg/apis/rbac/validation, with its texts.
-import { invalid, issuesAreFull, notSupported, quoted, required } from '../http/issues'
+import { invalid, issuesAreFull, notSupported, quoted, required, shortened } from '../http/issues'
 import { Span } from '../../../sdk/span'
 import { JsonNode, newText } from '../json/node'
 import { sameTree } from '../json/tree'
@@ -163,7 +163,7 @@ function listed(list: JsonNode): string {
   let left = 8
   let each = list.first
   while (each && left-- > 0) {
-    text += (text.length > 0 ? ' ' : '') + each.text()
+    text += (text.length > 0 ? ' ' : '') + shortened(each.text())
     each = each.next
   }
   return text

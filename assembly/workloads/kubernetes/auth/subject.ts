@@ -5,6 +5,8 @@
 export const MASTERS = 'system:masters'
 export const AUTHENTICATED = 'system:authenticated'
 export const UNAUTHENTICATED = 'system:unauthenticated'
+/** In front of NAMESPACE:NAME in the name of a ServiceAccount as a user. */
+export const ACCOUNT_PREFIX = 'system:serviceaccount:'
 
 export class Extra {
   constructor(public key: string, public values: string[]) {}

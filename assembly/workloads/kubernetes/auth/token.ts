@@ -16,11 +16,10 @@ import { readRecord } from '../storage/store'
 import { arenaSpan } from './attributes'
 import { readBase64url, writeBase64url } from './base64url'
 import { MAC_BYTES, sign } from './signing-key'
-import { AUTHENTICATED, Extra, Subject } from './subject'
+import { ACCOUNT_PREFIX, AUTHENTICATED, Extra, Subject } from './subject'
 
 /** `iss`, and the audience of this API. */
 export const ISSUER = 'https://kubernetes.default.svc'
-export const ACCOUNT_PREFIX = 'system:serviceaccount:'
 const ACCOUNTS = 'system:serviceaccounts'
 /** base64url of {"alg":"HS256","typ":"JWT"}: no token has another, so none is read for what it says of itself. */
 const HEADER = 'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9'

@@ -5,13 +5,13 @@ import { Span } from '../../../sdk/span'
 import { forbidden, hasIssues, invalid, invalidNumber, issuesAreFull, notSupported, quoted, required } from '../http/issues'
 import { JsonNode, FLAG_KEY_ESCAPE, TYPE_FALSE, TYPE_NULL, TYPE_TRUE } from '../json/node'
 import { cloneTree } from '../json/tree'
-import { MAX_SCHEMA_DEPTH, MAX_SCHEMAS } from '../limits'
+import { MAX_SCHEMA_DEPTH, MAX_SCHEMAS, MAX_SHORT_NAMES } from '../limits'
 import { memberText } from '../object/metadata'
 import { beginSteps, isSpent } from '../patch/budget'
 import { enterBracket, enterField, enterIndex, leave, pathText } from '../schema/field-path'
 import { isDivisor } from './decimal'
 import { formatOf } from './formats'
-import { compilePattern, patternProblem } from './pattern'
+import { beginPatterns, compilePattern, patternProblem } from './pattern'
 import { prune, sortAll } from './prune'
 import { Region } from './region'
 import {
@@ -23,9 +23,12 @@ import { validate } from './validate'
 /** What schemas of whole objects may have that is not served: with it they are refused. */
 const UNSUPPORTED: StaticArray<string> = ['$ref', 'additionalItems', 'definitions', 'dependencies', 'id', 'patternProperties']
 
+/** Bytes of a pattern that an answer shows. */
+const MAX_SHOWN: usize = 256
+
 let region: Region = new Region()
 /** Of all defaults of a definition, which are tried by their schemas. */
-const MAX_SCHEMA_STEPS: i64 = 10000000
+const MAX_SCHEMA_STEPS: i64 = 5000000
 
 let schemas = 0
 let depth = 0
@@ -36,6 +39,7 @@ let tries = false
 export function beginDefinition(isNew: bool): void {
   schemas = 0
   tries = isNew
+  beginPatterns()
   beginSteps(MAX_SCHEMA_STEPS)
 }
 
@@ -176,6 +180,7 @@ function readListType(node: JsonNode, schema: Schema, type: string): void {
   if (kind != 'map') return
   schema.flags |= LIST_MAP
   if (!keys) requireAt('x-kubernetes-list-map-keys', 'must not be empty if x-kubernetes-list-type is map')
+  else if (keys.count > MAX_SHORT_NAMES) invalidText('x-kubernetes-list-map-keys', keys.count.toString(), 'must have at most ' + MAX_SHORT_NAMES.toString() + ' items')
   else {
     schema.mapKeys = region.keepTree(keys)
     checkMapKeys(node, keys)
@@ -329,7 +334,7 @@ function readValues(node: JsonNode, schema: Schema): bool {
   const pattern = node.get('pattern')
   if (!pattern) return true
   schema.pattern = compilePattern(new Span(pattern.at, pattern.length), region)
-  if (schema.pattern == 0) invalidAt('pattern', pattern.text(), 'must be a valid regular expression, but isn\'t: ' + patternProblem)
+  if (schema.pattern == 0) invalidAt('pattern', pattern.length > MAX_SHOWN ? String.UTF8.decodeUnsafe(pattern.at, MAX_SHOWN) : pattern.text(), 'must be a valid regular expression, but isn\'t: ' + patternProblem)
   schema.patternText = region.keepBytes(pattern.at, pattern.length)
   schema.patternLength = pattern.length
   return true

@@ -33,7 +33,7 @@ class Decimal {
         if (behindPoint >= 0) behindPoint++
       } else break
     }
-    if (at < text.length) this.exponent = readExponent(text.cut(at + 1, text.length))
+    if (at < text.length) this.exponent = readExponent(text.at + at + 1, text.at + text.length)
     if (behindPoint > 0) this.exponent -= behindPoint
     while (length > 0 && this.digits[length - 1] == 0) {
       length--
@@ -103,13 +103,13 @@ function powerOfTen(exponent: i64, modulus: u64): u64 {
   return power
 }
 
-function readExponent(text: Span): i64 {
-  let at: usize = 0
-  const first: u8 = text.length > 0 ? load<u8>(text.at) : 0
+function readExponent(from: usize, end: usize): i64 {
+  let at = from
+  const first: u8 = at < end ? load<u8>(at) : 0
   if (first == 0x2b || first == 0x2d) at++
   let value: i64 = 0
-  for (; at < text.length; at++) {
-    value = value * 10 + <i64>(load<u8>(text.at + at) - 0x30) // SAFETY: at < length
+  for (; at < end; at++) {
+    value = value * 10 + <i64>(load<u8>(at) - 0x30) // SAFETY: at < end
     if (value > FAR) {
       value = FAR
       break

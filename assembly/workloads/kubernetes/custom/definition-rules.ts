@@ -1,11 +1,12 @@
 // What a CustomResourceDefinition has to be, and what the server adds to it: ValidateCustomResourceDefinition of k8s.io/apiextensions-apiserver,
 // with its texts. Conversion is None: webhooks are refused.
+import { collectSoon } from '../../../sdk/entry'
 import { TextWriter } from '../../../sdk/text-writer'
 import { forbidden, invalid, invalidNumber, issuesAreFull, notSupported, quoted, required } from '../http/issues'
 import { JsonNode, newNode, newNumber, newText, TYPE_ARRAY, TYPE_OBJECT } from '../json/node'
 import { cloneTree, sameTree } from '../json/tree'
 import { writeJson } from '../json/writer'
-import { MAX_ALL_COMPILED_BYTES, MAX_ALL_DEFINITION_BYTES, MAX_COMPILED_BYTES, MAX_DEFINITION_BYTES, MAX_DEFINITIONS, MAX_VERSIONS } from '../limits'
+import { MAX_ALL_COMPILED_BYTES, MAX_ALL_DEFINITION_BYTES, MAX_COMPILED_BYTES, MAX_DEFINITION_BYTES, MAX_DEFINITIONS, MAX_SHORT_NAMES, MAX_VERSIONS } from '../limits'
 import { memberText, metadataOf, place } from '../object/metadata'
 import { DNS1123_SUBDOMAIN, isSubdomain, MAX_LABEL, MAX_SUBDOMAIN } from '../object/names'
 import { isBuiltInGroup } from '../resources/table'
@@ -92,6 +93,7 @@ function holdForCleanup(root: JsonNode): void {
 }
 
 export function checkDefinition(root: JsonNode): void {
+  collectSoon()
   const spec = specOf(root)
   const metadata = metadataOf(root)
   const name = memberText(metadata, 'name')
@@ -137,6 +139,7 @@ function checkNames(names: JsonNode): void {
 }
 
 function checkLabels(field: string, list: JsonNode | null): void {
+  if (list && list.count > MAX_SHORT_NAMES) return invalidNumber(field, list.count.toString(), 'must have at most ' + MAX_SHORT_NAMES.toString() + ' items')
   let index = 0
   let each = list ? list.first : null
   while (each && !issuesAreFull()) {

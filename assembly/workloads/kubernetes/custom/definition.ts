@@ -2,6 +2,7 @@
 // look at its schemas until the next call of the workload.
 import { clearIssues } from '../http/issues'
 import { JsonNode, TYPE_TRUE } from '../json/node'
+import { MAX_SHORT_NAMES } from '../limits'
 import { memberText, metadataOf } from '../object/metadata'
 import { AGE_COLUMN, CELL_AGE, CELL_PATH, Column, NAME_COLUMN, Resource, Subresource } from '../resources/table'
 import { clearPath } from '../schema/field-path'
@@ -88,7 +89,7 @@ export class JsonNames {
 function texts(list: JsonNode | null): string[] {
   const made: string[] = []
   let each = list ? list.first : null
-  while (each) {
+  while (each && made.length <= MAX_SHORT_NAMES) {
     if (each.isString) made.push(each.text())
     each = each.next
   }

@@ -50,16 +50,23 @@ export function textIsOf(text: Span, format: u8): bool {
 
 /** Whether a whole number lies in the range of int32 or int64. */
 export function numberIsOf(text: Span, format: u8): bool {
-  if (format == INT32) return isWithin(text, '-2147483648', '2147483647')
-  return format != INT64 || isWithin(text, '-9223372036854775808', '9223372036854775807')
+  if (format == INT32) return isWithin(text, LEAST_INT32, MOST_INT32)
+  return format != INT64 || isWithin(text, LEAST_INT64, MOST_INT64)
 }
 
-function isWithin(text: Span, least: string, most: string): bool {
-  return compareDecimals(text, spanOf(least)) >= 0 && compareDecimals(text, spanOf(most)) <= 0
+/** The texts of the ends of both ranges stay here, for their spans. */
+const ENDS = [bytesOf('-2147483648'), bytesOf('2147483647'), bytesOf('-9223372036854775808'), bytesOf('9223372036854775807')]
+const LEAST_INT32 = Span.of(ENDS[0])
+const MOST_INT32 = Span.of(ENDS[1])
+const LEAST_INT64 = Span.of(ENDS[2])
+const MOST_INT64 = Span.of(ENDS[3])
+
+function isWithin(text: Span, least: Span, most: Span): bool {
+  return compareDecimals(text, least) >= 0 && compareDecimals(text, most) <= 0
 }
 
-function spanOf(text: string): Span {
-  return Span.of(Uint8Array.wrap(String.UTF8.encode(text)))
+function bytesOf(text: string): Uint8Array {
+  return Uint8Array.wrap(String.UTF8.encode(text))
 }
 
 // With a time behind it, it is one that parseTime reads.

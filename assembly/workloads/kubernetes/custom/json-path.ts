@@ -12,6 +12,7 @@ const STEP_FILTER = 3
 
 const OPERATORS: StaticArray<string> = ['==', '!=', '<=', '>=', '<', '>']
 const MAX_STEPS = 32
+const MAX_PATH = 1024
 
 class Step {
   name: Uint8Array = new Uint8Array(0)
@@ -99,6 +100,7 @@ export function compilePath(text: string): JsonPath | null {
   source = text
   at = 0
   pathProblem = ''
+  if (text.length > MAX_PATH) return refuse('must have at most ' + MAX_PATH.toString() + ' characters')
   if (text.length > 0 && text.charCodeAt(0) != 0x2e && text.charCodeAt(0) != 0x5b) return refuse('must begin with a dot')
   const path = steps(false)
   if (!path) return null

@@ -2,6 +2,7 @@
 // free. Apiextensions' naming condition controller.
 import { JsonNode, newNode, newText, TYPE_ARRAY, TYPE_OBJECT } from '../json/node'
 import { cloneTree } from '../json/tree'
+import { MAX_VERSIONS } from '../limits'
 import { memberText, metadataOf, timeNode } from '../object/metadata'
 import { conditionIs, Definition, isTrue, JsonNames } from './definition'
 
@@ -82,7 +83,8 @@ function keepOthers(into: JsonNode, conditions: JsonNode | null): void {
 function storedVersions(before: JsonNode | null, spec: JsonNode): JsonNode {
   const list = before && before.isArray ? cloneTree(before) : newNode(TYPE_ARRAY)
   const versions = spec.get('versions')
-  let each = versions ? versions.first : null
+  // More versions than there may be are refused afterwards
+  let each = versions && versions.count <= MAX_VERSIONS ? versions.first : null
   while (each) {
     const name = each.get('name')
     if (isTrue(each, 'storage') && name && !holdsText(list, memberText(each, 'name'))) list.append(cloneTree(name))
@@ -94,7 +96,7 @@ function storedVersions(before: JsonNode | null, spec: JsonNode): JsonNode {
 export function holdsText(list: JsonNode, text: string): bool {
   let each = list.first
   while (each) {
-    if (each.isString && each.text() == text) return true
+    if (each.is(text)) return true
     each = each.next
   }
   return false

@@ -1,11 +1,12 @@
 // Custom objects: what comes of one before it is stored, and what of it is shown. Stored is one version, that of `storage`; between versions
 // nothing but apiVersion differs (conversion None).
 import { arenaIsFull } from '../json/arena'
-import { forbidden, issuesAreFull } from '../http/issues'
+import { collectSoon } from '../../../sdk/entry'
+import { forbidden, hasIssues, issuesAreFull } from '../http/issues'
 import { JsonNode, newNumber, newText } from '../json/node'
 import { cloneTree, sameTree, sortMembers } from '../json/tree'
 import { metadataOf, place } from '../object/metadata'
-import { beginSteps, isSpent } from '../patch/budget'
+import { beginSteps, isSpent, stepsLeft } from '../patch/budget'
 import { Resource } from '../resources/table'
 import { clearPath } from '../schema/field-path'
 import { normaliseMember, problem } from '../schema/normalise'
@@ -16,17 +17,26 @@ import { Schema } from './structural'
 import { validate } from './validate'
 
 /** Members, properties and alternatives looked at, of one object. */
-const MAX_STEPS: i64 = 10000000
+const MAX_STEPS: i64 = 5000000
 
 /** As this version shows it. In place. */
 export function showAs(root: JsonNode, resource: Resource, custom: CustomVersion): void {
   root.set('apiVersion', newText(resource.groupVersion))
   const schema = custom.schema
   if (!custom.rereads || !schema) return
+  if (readSteps <= 0) return
   clearPath()
-  beginSteps(MAX_STEPS)
+  beginSteps(readSteps)
   prune(root, schema, true, true)
+  readSteps = stepsLeft()
   putIdentityFirst(root)
+}
+
+/** Left for all objects that a call reads: beyond it they are shown as they are stored. */
+let readSteps: i64 = 0
+
+export function beginReads(): void {
+  readSteps = MAX_STEPS
 }
 
 /** Why `normaliseCustom` refused. */
@@ -127,5 +137,6 @@ export function checkCustom(root: JsonNode, custom: CustomVersion): void {
   clearPath()
   beginSteps(MAX_STEPS)
   validate(root, <Schema>schema, true)
+  if (hasIssues()) collectSoon()
   if (isSpent()) forbidden('<nil>', 'the object takes too many steps to validate')
 }

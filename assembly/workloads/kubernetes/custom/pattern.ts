@@ -2,7 +2,7 @@
 // RE2 has not either, such as references and lookahead. Compiled to a list of states; match.ts runs them all at once, so that the time of
 // a match is at most text times states, whatever the pattern is. https://swtch.com/~rsc/regexp/regexp2.html
 import { Span } from '../../../sdk/span'
-import { MAX_PATTERN_STATES } from '../limits'
+import { MAX_PATTERN_BYTES, MAX_PATTERN_STATES } from '../limits'
 import { Region } from './region'
 
 export const STATE_RANGES: u32 = 0
@@ -31,14 +31,24 @@ const NODE_SEQUENCE = 3
 const NODE_CHOICE = 4
 const NODE_REPEAT = 5
 
+const NO_RANGES: u32[] = []
+const NO_CHILDREN: Node[] = []
+
 class Node {
-  ranges: u32[] = []
-  children: Node[] = []
+  ranges: u32[] = NO_RANGES
+  children: Node[] = NO_CHILDREN
   least: i32 = 0
   /** -1 is without end. */
   most: i32 = 0
   state: u32 = 0
   constructor(public kind: i32) {}
+}
+
+/** Bytes of all patterns since `beginPatterns`: each makes more than itself while it is read. */
+let readBytes: usize = 0
+
+export function beginPatterns(): void {
+  readBytes = 0
 }
 
 /** Why the last pattern was refused. */
@@ -60,6 +70,11 @@ export function compilePattern(text: Span, region: Region): usize {
   at = text.at
   end = text.at + text.length
   patternProblem = ''
+  readBytes += text.length
+  if (readBytes > <usize>MAX_PATTERN_BYTES) {
+    refuse('the patterns of a definition have more than ' + MAX_PATTERN_BYTES.toString() + ' bytes')
+    return 0
+  }
   const root = choice(0)
   if (patternProblem.length == 0 && at < end) refuse('unexpected )')
   if (patternProblem.length > 0 || !root) return 0
@@ -169,6 +184,17 @@ function emitRepeat(node: Node): void {
   for (let i = 0; i < splits.length; i++) setOther(splits[i])
 }
 
+/** Bytes of a pattern that an answer shows. */
+const MAX_SHOWN: usize = 128
+
+function shown(from: usize, to: usize): string {
+  return String.UTF8.decodeUnsafe(from, min(to - from, MAX_SHOWN))
+}
+
+function shownWhole(): string {
+  return shown(whole.at, whole.at + whole.length)
+}
+
 function refuse(problem: string): Node | null {
   if (patternProblem.length == 0) patternProblem = 'error parsing regexp: ' + problem
   return null
@@ -181,6 +207,7 @@ function peek(): u32 {
 function choice(depth: i32): Node | null {
   if (depth > MAX_NESTING) return refuse('expression nests too deeply')
   const made = new Node(NODE_CHOICE)
+  made.children = []
   while (true) {
     const branch = sequence(depth)
     if (!branch) return null
@@ -193,6 +220,7 @@ function choice(depth: i32): Node | null {
 
 function sequence(depth: i32): Node | null {
   const made = new Node(NODE_SEQUENCE)
+  made.children = []
   while (at < end && peek() != 0x7c && peek() != 0x29) {
     const from = at
     const part = atom(depth)
@@ -226,7 +254,7 @@ function group(depth: i32): Node | null {
     if (peek() == 0x3a) at++
     else {
       if (peek() == 0x50) at++
-      if (peek() != 0x3c) return refuse('flags and assertions in groups are not supported: `' + whole.text() + '`')
+      if (peek() != 0x3c) return refuse('flags and assertions in groups are not supported: `' + shownWhole() + '`')
       at++
       const from = at
       while (at < end && isWord(peek())) at++
@@ -236,7 +264,7 @@ function group(depth: i32): Node | null {
   }
   const inside = choice(depth + 1)
   if (!inside) return null
-  if (peek() != 0x29) return refuse('missing closing ): `' + whole.text() + '`')
+  if (peek() != 0x29) return refuse('missing closing ): `' + shownWhole() + '`')
   at++
   return inside
 }
@@ -258,12 +286,12 @@ function repeats(node: Node, from: usize): Node | null {
     } else if (c == 0x7b && readCount()) {
       least = countLeast
       most = countMost
-      if (least > MAX_REPEAT || most > MAX_REPEAT || (most >= 0 && least > most)) return refuse('invalid repeat count: `' + new Span(from, at - from).text() + '`')
+      if (least > MAX_REPEAT || most > MAX_REPEAT || (most >= 0 && least > most)) return refuse('invalid repeat count: `' + shown(from, at) + '`')
     } else return made
     if (peek() == 0x3f) at++ // lazy: the same to whether there is a match
-    if (++times > 1) return refuse('invalid nested repetition operator: `' + new Span(from, at - from).text() + '`')
+    if (++times > 1) return refuse('invalid nested repetition operator: `' + shown(from, at) + '`')
     const repeat = new Node(NODE_REPEAT)
-    repeat.children.push(made)
+    repeat.children = [made]
     repeat.least = least
     repeat.most = most
     made = repeat
@@ -387,11 +415,11 @@ function bracket(): Node | null {
   let ranges: u32[] = []
   let first = true
   while (first || peek() != 0x5d) {
-    if (at >= end) return refuse('missing closing ]: `' + new Span(from, end - from).text() + '`')
+    if (at >= end) return refuse('missing closing ]: `' + shown(from, end) + '`')
     first = false
     if (peek() == 0x5b && at + 1 < end && load<u8>(at + 1) == 0x3a) {
       const named = namedClass()
-      if (!named) return refuse('invalid character class range: `' + new Span(from, at - from).text() + '`')
+      if (!named) return refuse('invalid character class range: `' + shown(from, at) + '`')
       ranges = ranges.concat(named)
       continue
     }
@@ -410,7 +438,7 @@ function bracket(): Node | null {
       at++
       high = classCode()
       if (patternProblem.length > 0) return null
-      if (high < low) return refuse('invalid character class range: `' + new Span(from, at - from).text() + '`')
+      if (high < low) return refuse('invalid character class range: `' + shown(from, at) + '`')
     }
     ranges.push(low)
     ranges.push(high)

@@ -12,6 +12,7 @@ import { collectionPrefix, keyName } from '../storage/key'
 import { RecordView, versionOf } from '../storage/record'
 import { lostVersion, refresh, settledVersion } from '../storage/store'
 import { resets } from '../watch/history'
+import { beginReads } from './object'
 import { buildDefinition, Definition } from './definition'
 import { compareVersions } from './version-order'
 
@@ -31,6 +32,7 @@ export function definitionsChanged(resourceVersion: u64): void {
 
 /** To be called when a call of the workload begins: it uses the arena, and gives back what schemas took. */
 export function refreshDefinitions(): void {
+  beginReads()
   if (isLoaded && pending == 0 && knownResets == resets) return
   refresh()
   if (isLoaded && knownResets == resets && settledVersion < pending && lostVersion == knownLost) return
@@ -42,12 +44,15 @@ export function refreshDefinitions(): void {
 }
 
 const text = new TextWriter()
+/** All that is needed from one definition to the next: the collector knows no stack, and nobody above has made anything yet. */
+let found: Definition[] = []
+let scan: Scan = new Scan(new Span(0, 0), new Span(0, 0), 1)
+const record = new RecordView()
 
 // What has not changed stays as it is.
 function load_(): void {
-  const found: Definition[] = []
-  const record = new RecordView()
-  const scan = new Scan(collectionPrefix(resource, new Span(0, 0)), new Span(0, 0), 4)
+  found = []
+  scan = new Scan(collectionPrefix(resource, new Span(0, 0)), new Span(0, 0), 4)
   while (scan.next()) {
     record.read(scan.value.at, scan.value.length, scan.version)
     const known = find(keyName(scan.key, resource).text())
@@ -59,10 +64,13 @@ function load_(): void {
     const root = parse(text.at, text.length)
     if (root) found.push(buildDefinition(root, record.resourceVersion, text.length))
     resetArena()
+    // What schemas are made from is much more than what is left of them
+    __collect()
   }
   text.shrink()
   for (let i = 0; i < definitions.length; i++) if (!found.includes(definitions[i])) definitions[i].retire()
   definitions = found
+  found = []
   announce()
 }
 

@@ -7,7 +7,7 @@ import { JsonNode, TYPE_FALSE, TYPE_NULL, TYPE_NUMBER, TYPE_STRING, TYPE_TRUE } 
 import { sameTree } from '../json/tree'
 import { writeJson } from '../json/writer'
 import { isSpent, spend } from '../patch/budget'
-import { enterIndex, enterKey, leave, pathText } from '../schema/field-path'
+import { enterField, enterIndex, enterKey, leave, pathText } from '../schema/field-path'
 import { compareDecimals, isMultiple, isWhole } from './decimal'
 import { duplicateIn } from './duplicates'
 import { formatName, numberIsOf, textIsOf } from './formats'
@@ -17,6 +17,8 @@ import {
   SCHEMA_BOOLEAN, SCHEMA_INTEGER, SCHEMA_NUMBER, SCHEMA_OBJECT, SCHEMA_STRING, typeName
 } from './structural'
 
+/** What the check of a format may make. */
+const FORMAT_STEPS: i64 = 100
 /** Bytes of a value that an answer shows. */
 const MAX_SHOWN: usize = 256
 
@@ -30,17 +32,24 @@ export function validate(node: JsonNode, schema: Schema, isRoot: bool): void {
   check(node, schema, isRoot)
 }
 
-function report(reason: string, message: string, field: string): void {
+// Counts what is wrong. @returns whether it is to be told: nothing is made of what is not
+function isTold(): bool {
   errors++
-  if (quiet == 0) issue(reason, message, field.length > 0 ? field : '<nil>')
+  return quiet == 0 && !issuesAreFull()
+}
+
+function report(reason: string, message: string): void {
+  const path = pathText()
+  issue(reason, message, path.length > 0 ? path : '<nil>')
 }
 
 // `SHOWN: PATH in body DETAIL`
 function invalid(value: string, detail: string): void {
-  errors++
-  if (quiet > 0) return
-  const path = pathText()
-  issue('FieldValueInvalid', 'Invalid value: ' + value + ': ' + path + ' in body ' + detail, path.length > 0 ? path : '<nil>')
+  report('FieldValueInvalid', 'Invalid value: ' + value + ': ' + pathText() + ' in body ' + detail)
+}
+
+function tooMany(count: i64, most: i64): void {
+  if (isTold()) report('FieldValueTooMany', 'Too many: ' + count.toString() + ': must have at most ' + most.toString() + ' items')
 }
 
 const text = new TextWriter()
@@ -70,7 +79,7 @@ function kindOf(node: JsonNode): u8 {
   if (node.isArray) return SCHEMA_ARRAY
   if (node.type == TYPE_STRING) return SCHEMA_STRING
   if (node.type == TYPE_TRUE || node.type == TYPE_FALSE) return SCHEMA_BOOLEAN
-  return node.type == TYPE_NUMBER ? isWhole(new Span(node.at, node.length)) ? SCHEMA_INTEGER : SCHEMA_NUMBER : SCHEMA_ANY
+  return node.type == TYPE_NUMBER ? isWhole(spanOf(node)) ? SCHEMA_INTEGER : SCHEMA_NUMBER : SCHEMA_ANY
 }
 
 function typeFits(node: JsonNode, schema: Schema): bool {
@@ -78,49 +87,45 @@ function typeFits(node: JsonNode, schema: Schema): bool {
   if (schema.has(INT_OR_STRING)) {
     if (kind == SCHEMA_INTEGER || kind == SCHEMA_STRING) return true
   } else if (schema.type == SCHEMA_ANY || schema.type == kind || (schema.type == SCHEMA_NUMBER && kind == SCHEMA_INTEGER)) return true
-  errors++
-  if (quiet > 0) return false
+  if (!isTold()) return false
   const found = quoted(node.type == TYPE_NULL ? 'null' : typeName(kind))
-  const path = pathText()
-  issue('FieldValueTypeInvalid', 'Invalid value: ' + found + ': ' + path + ' in body must be of type ' + (schema.has(INT_OR_STRING) ? 'integer,string' : typeName(schema.type)) + ': ' + found, path.length > 0 ? path : '<nil>')
+  report('FieldValueTypeInvalid', 'Invalid value: ' + found + ': ' + pathText() + ' in body must be of type ' + (schema.has(INT_OR_STRING) ? 'integer,string' : typeName(schema.type)) + ': ' + found)
   return false
 }
 
 function isAmong(node: JsonNode, values: JsonNode): bool {
   let each = values.first
   while (each) {
-    if (!spend(1)) return false
-    if (each.type == TYPE_NUMBER && node.type == TYPE_NUMBER ? compareDecimals(spanOf(each), spanOf(node)) == 0 : sameTree(each, node)) return true
+    if (!spend(<i64>node.count + 1)) return false
+    if (each.type == TYPE_NUMBER && node.type == TYPE_NUMBER ? compareDecimals(otherSpanOf(each), spanOf(node)) == 0 : sameTree(each, node)) return true
     each = each.next
   }
   return false
 }
 
 function notSupported(node: JsonNode, values: JsonNode): void {
-  errors++
-  if (quiet > 0) return
+  if (!isTold()) return
   let list = ''
   let each = values.first
   while (each && list.length < <i32>MAX_SHOWN) {
     list += (list.length > 0 ? ', ' : '') + quoted(each.type == TYPE_STRING ? each.text() : shown(each))
     each = each.next
   }
-  issue('FieldValueNotSupported', 'Unsupported value: ' + shown(node) + ': supported values: ' + list, pathText())
+  report('FieldValueNotSupported', 'Unsupported value: ' + shown(node) + ': supported values: ' + list)
 }
 
 function checkString(node: JsonNode, schema: Schema): void {
   const span = spanOf(node)
   if (schema.minLength >= 0 || schema.maxLength >= 0) {
     const characters = countCharacters(span)
-    if (schema.maxLength >= 0 && characters > schema.maxLength) report('FieldValueTooLong', 'Too long: may not be more than ' + schema.maxLength.toString() + ' bytes', pathText())
-    if (schema.minLength >= 0 && characters < schema.minLength) invalid(shown(node), 'should be at least ' + schema.minLength.toString() + ' chars long')
+    if (schema.maxLength >= 0 && characters > schema.maxLength && isTold()) report('FieldValueTooLong', 'Too long: may not be more than ' + schema.maxLength.toString() + ' bytes')
+    if (schema.minLength >= 0 && characters < schema.minLength && isTold()) invalid(shown(node), 'should be at least ' + schema.minLength.toString() + ' chars long')
   }
-  if (schema.pattern != 0 && !matches(schema.pattern, span) && !isSpent())
-    invalid(shown(node), 'should match \'' + String.UTF8.decodeUnsafe(schema.patternText, schema.patternLength) + '\'')
-  if (schema.format != 0 && !schema.has(INT_OR_STRING) && !textIsOf(span, schema.format)) {
-    const name = formatName(schema.format)
-    report('FieldValueTypeInvalid', 'Invalid value: ' + shown(node) + ': ' + pathText() + ' in body must be of type ' + name + ': ' + shown(node), pathText())
-  }
+  if (schema.pattern != 0 && !matches(schema.pattern, span) && !isSpent() && isTold())
+    invalid(shown(node), 'should match \'' + String.UTF8.decodeUnsafe(schema.patternText, min(schema.patternLength, MAX_SHOWN)) + '\'')
+  if (schema.format == 0 || schema.has(INT_OR_STRING) || !spend(FORMAT_STEPS) || textIsOf(span, schema.format) || !isTold()) return
+  const value = shown(node)
+  report('FieldValueTypeInvalid', 'Invalid value: ' + value + ': ' + pathText() + ' in body must be of type ' + formatName(schema.format) + ': ' + value)
 }
 
 function countCharacters(span: Span): i64 {
@@ -130,27 +135,28 @@ function countCharacters(span: Span): i64 {
 }
 
 function checkNumber(node: JsonNode, schema: Schema): void {
-  const span = spanOf(node)
   const least = schema.minimum
   const most = schema.maximum
   if (most) {
-    const order = compareDecimals(span, spanOf(most))
-    if (schema.has(EXCLUSIVE_MAXIMUM) ? order >= 0 : order > 0) invalid(node.text(), 'should be less than ' + (schema.has(EXCLUSIVE_MAXIMUM) ? '' : 'or equal to ') + most.text())
+    const order = compareDecimals(spanOf(node), otherSpanOf(most))
+    const isExclusive = schema.has(EXCLUSIVE_MAXIMUM)
+    if ((isExclusive ? order >= 0 : order > 0) && isTold()) invalid(shown(node), 'should be less than ' + (isExclusive ? '' : 'or equal to ') + shown(most))
   }
   if (least) {
-    const order = compareDecimals(span, spanOf(least))
-    if (schema.has(EXCLUSIVE_MINIMUM) ? order <= 0 : order < 0) invalid(node.text(), 'should be greater than ' + (schema.has(EXCLUSIVE_MINIMUM) ? '' : 'or equal to ') + least.text())
+    const order = compareDecimals(spanOf(node), otherSpanOf(least))
+    const isExclusive = schema.has(EXCLUSIVE_MINIMUM)
+    if ((isExclusive ? order <= 0 : order < 0) && isTold()) invalid(shown(node), 'should be greater than ' + (isExclusive ? '' : 'or equal to ') + shown(least))
   }
   const divisor = schema.multipleOf
-  if (divisor && !isMultiple(span, spanOf(divisor))) invalid(node.text(), 'should be a multiple of ' + divisor.text())
-  if (schema.type == SCHEMA_INTEGER && !numberIsOf(span, schema.format))
-    report('FieldValueInvalid', 'Invalid value: ' + node.text() + ': Checked value must be of type integer with format ' + formatName(schema.format) + ' in ' + pathText(), pathText())
+  if (divisor && !isMultiple(spanOf(node), otherSpanOf(divisor)) && isTold()) invalid(shown(node), 'should be a multiple of ' + shown(divisor))
+  if (schema.type == SCHEMA_INTEGER && schema.format != 0 && !numberIsOf(spanOf(node), schema.format) && isTold())
+    report('FieldValueInvalid', 'Invalid value: ' + shown(node) + ': Checked value must be of type integer with format ' + formatName(schema.format) + ' in ' + pathText())
 }
 
 function checkArray(node: JsonNode, schema: Schema): void {
   const count = <i64>node.count
-  if (schema.maxItems >= 0 && count > schema.maxItems) report('FieldValueTooMany', 'Too many: ' + count.toString() + ': must have at most ' + schema.maxItems.toString() + ' items', pathText())
-  if (schema.minItems >= 0 && count < schema.minItems) invalid(shown(node), 'should have at least ' + schema.minItems.toString() + ' items')
+  if (schema.maxItems >= 0 && count > schema.maxItems) tooMany(count, schema.maxItems)
+  if (schema.minItems >= 0 && count < schema.minItems && isTold()) invalid(shown(node), 'should have at least ' + schema.minItems.toString() + ' items')
   const items = schema.items
   let index = 0
   let each = node.first
@@ -162,10 +168,10 @@ function checkArray(node: JsonNode, schema: Schema): void {
   }
   if (!schema.has(LIST_SET | LIST_MAP)) return
   const twice = duplicateIn(node, schema)
-  if (twice < 0) return
+  if (twice < 0 || !isTold()) return
   enterIndex(twice)
   const item = <JsonNode>node.item(twice)
-  report('FieldValueDuplicate', 'Duplicate value: ' + (schema.has(LIST_SET) ? shown(item) : keysOf(item, schema)), pathText())
+  report('FieldValueDuplicate', 'Duplicate value: ' + (schema.has(LIST_SET) ? shown(item) : keysOf(item, schema)))
   leave()
 }
 
@@ -184,8 +190,8 @@ function keysOf(item: JsonNode, schema: Schema): string {
 
 function checkObject(node: JsonNode, schema: Schema, isRoot: bool): void {
   const count = <i64>node.count
-  if (schema.maxProperties >= 0 && count > schema.maxProperties) report('FieldValueTooMany', 'Too many: ' + count.toString() + ': must have at most ' + schema.maxProperties.toString() + ' items', pathText())
-  if (schema.minProperties >= 0 && count < schema.minProperties) invalid(shown(node), 'should have at least ' + schema.minProperties.toString() + ' properties')
+  if (schema.maxProperties >= 0 && count > schema.maxProperties) tooMany(count, schema.maxProperties)
+  if (schema.minProperties >= 0 && count < schema.minProperties && isTold()) invalid(shown(node), 'should have at least ' + schema.minProperties.toString() + ' properties')
   const required = schema.required
   let name = required ? required.first : null
   while (name && spend(count + 1)) {
@@ -216,8 +222,9 @@ function order(property: Schema, member: JsonNode): i32 {
 }
 
 function missing(name: JsonNode): void {
+  if (!isTold()) return
   enterKey(name.at, name.length)
-  report('FieldValueRequired', 'Required value', pathText())
+  report('FieldValueRequired', 'Required value')
   leave()
 }
 
@@ -230,8 +237,10 @@ function checkEmbedded(node: JsonNode): void {
 function checkText(node: JsonNode, name: string): void {
   const value = node.get(name)
   if (value && value.type == TYPE_STRING && value.length > 0) return
-  const path = pathText()
-  report('FieldValueRequired', 'Required value: must not be empty', path.length > 0 ? path + '.' + name : name)
+  if (!isTold()) return
+  enterField(name)
+  report('FieldValueRequired', 'Required value: must not be empty')
+  leave()
 }
 
 function isValid(node: JsonNode, schema: Schema, isRoot: bool): bool {
@@ -250,13 +259,13 @@ function checkAlternatives(node: JsonNode, schema: Schema, isRoot: bool): void {
     check(node, each, isRoot)
     each = each.next
   }
-  if (schema.anyOf && countValid(node, schema.anyOf, isRoot) == 0) composite('must validate at least one schema (anyOf)')
+  if (schema.anyOf && countValid(node, schema.anyOf, isRoot) == 0 && isTold()) composite('must validate at least one schema (anyOf)')
   if (schema.oneOf) {
     const valid = countValid(node, schema.oneOf, isRoot)
-    if (valid != 1) composite('must validate one and only one schema (oneOf). ' + (valid == 0 ? 'Found none valid' : 'Found ' + valid.toString() + ' valid alternatives'))
+    if (valid != 1 && isTold()) composite('must validate one and only one schema (oneOf). ' + (valid == 0 ? 'Found none valid' : 'Found ' + valid.toString() + ' valid alternatives'))
   }
   const not = schema.not
-  if (not && isValid(node, not, isRoot)) composite('must not validate the schema (not)')
+  if (not && isValid(node, not, isRoot) && isTold()) composite('must not validate the schema (not)')
 }
 
 function countValid(node: JsonNode, first: Schema | null, isRoot: bool): i32 {
@@ -271,9 +280,21 @@ function countValid(node: JsonNode, first: Schema | null, isRoot: bool): i32 {
 
 // Such an error is of no field, in the real server's answers too.
 function composite(problem: string): void {
-  report('FieldValueInvalid', 'Invalid value: "": ' + quoted(pathText()) + ' ' + problem, '')
+  issue('FieldValueInvalid', 'Invalid value: "": ' + quoted(pathText()) + ' ' + problem, '<nil>')
 }
 
+const span = new Span(0, 0)
+const otherSpan = new Span(0, 0)
+
+// One for all, until it is asked for again: a value has hundreds of thousands of parts, and what each made would wait for the collector.
 function spanOf(node: JsonNode): Span {
-  return new Span(node.at, node.length)
+  span.at = node.at
+  span.length = node.length
+  return span
+}
+
+function otherSpanOf(node: JsonNode): Span {
+  otherSpan.at = node.at
+  otherSpan.length = node.length
+  return otherSpan
 }

@@ -31,6 +31,38 @@ LeaseSpec.holderIdentity Who has it.
 LeaseSpec.leaseDurationSeconds How long others have to wait after renewTime before they may take it.
 LeaseSpec.leaseTransitions How many times it went from one holder to another.
 LeaseSpec.renewTime When the holder last renewed it.
+ClusterRole What those may do that it is bound to: in all namespaces, or in one by a RoleBinding.
+ClusterRole.aggregationRule Its rules are those of all ClusterRoles that it selects.
+ClusterRole.rules What may be done.
+Role What those may do in its namespace that it is bound to.
+Role.rules What may be done.
+PolicyRule.apiGroups Groups of the resources, "" for the core group, * for all.
+PolicyRule.nonResourceURLs Paths that are no resource's; * at the end stands for the rest.
+PolicyRule.resourceNames Names that the rule is for; none for all.
+PolicyRule.resources Resources, or RESOURCE/SUBRESOURCE; * for all.
+PolicyRule.verbs What may be done, * for everything.
+AggregationRule.clusterRoleSelectors Selectors of labels; what meets one of them is taken.
+ClusterRoleBinding Gives a ClusterRole to its subjects, in all namespaces.
+RoleBinding Gives a role to its subjects, in its namespace.
+ClusterRoleBinding.roleRef The ClusterRole that is given. Never changes.
+RoleBinding.roleRef The role that is given: of its namespace, or a ClusterRole. Never changes.
+ClusterRoleBinding.subjects To whom it is given.
+RoleBinding.subjects To whom it is given.
+Subject.kind User, Group or ServiceAccount.
+Subject.name Who it is, among those of the kind.
+Subject.namespace Of a ServiceAccount.
+CustomResourceDefinition A resource of your own: its names, its versions, and what its objects hold.
+CustomResourceDefinitionSpec.group The group that it is served in, /apis/GROUP/.
+CustomResourceDefinitionSpec.names What it is called. The object's own name is plural.group.
+CustomResourceDefinitionSpec.scope Cluster or Namespaced.
+CustomResourceDefinitionSpec.versions All versions; exactly one of them is the one that is stored.
+CustomResourceDefinitionSpec.conversion How one version becomes another. None alone is served: but for apiVersion nothing changes.
+CustomResourceDefinitionVersion.schema What its objects hold, an OpenAPI v3 schema that is structural. Rules in CEL are refused.
+CustomResourceDefinitionVersion.served Whether it is served.
+CustomResourceDefinitionVersion.storage Whether it is the one that is stored.
+CustomResourceDefinitionVersion.subresources status: written by itself, and by itself alone.
+CustomResourceDefinitionVersion.additionalPrinterColumns What kubectl get shows of an object.
+CustomResourceDefinitionVersion.selectableFields Members that field selectors may name.
 ObjectMeta What every object has.
 ObjectMeta.annotations Anything that tools want to keep with the object, by key.
 ObjectMeta.creationTimestamp When the server made the object. Set by the server.

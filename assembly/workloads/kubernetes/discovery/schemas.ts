@@ -1,5 +1,7 @@
 // components.schemas of a version: its kinds and all that is in them, from the schemas that objects are checked by (schema/kinds.ts).
 import { TextWriter } from '../../../sdk/text-writer'
+import { CustomVersion } from '../custom/definition'
+import { writeCustomSchema } from '../custom/openapi'
 import { writeText } from '../json/writer'
 import {
   Field,
@@ -22,6 +24,7 @@ import {
   Message
 } from '../schema/schema'
 import '../schema/kinds'
+import { Resource } from '../resources/table'
 import { describe } from './descriptions'
 import { GroupVersion } from './groups'
 
@@ -29,11 +32,24 @@ const META = ['ObjectMeta', 'OwnerReference', 'ManagedFieldsEntry']
 
 export function writeSchemas(out: TextWriter, version: GroupVersion): void {
   const messages: Message[] = []
-  for (let i = 0; i < version.resources.length; i++) gather(messages, findMessage(version.resources[i].schema))
+  const custom: Resource[] = []
+  for (let i = 0; i < version.resources.length; i++) {
+    const resource = version.resources[i]
+    gather(messages, findMessage(resource.custom ? 'ObjectMeta' : resource.schema))
+    if (resource.custom) custom.push(resource)
+  }
   for (let i = 0; i < messages.length; i++) {
     if (i > 0) out.ascii(',')
     writeMessage(out, version, messages[i])
   }
+  for (let i = 0; i < custom.length; i++) {
+    out.ascii(',')
+    writeCustomSchema(out, custom[i], <CustomVersion>custom[i].custom, describeMember, schemaName(version, 'ObjectMeta'))
+  }
+}
+
+function describeMember(name: string): string {
+  return describe('', name)
 }
 
 function gather(into: Message[], message: Message | null): void {

@@ -13,9 +13,9 @@ import { RecordView } from '../storage/record'
 import { hasWritten, settledVersion, writesSoFar } from '../storage/store'
 import { resets } from '../watch/history'
 import { dependentCount, dependentIn, Dependent, dueCount, clearDependents, dropDependent, setDue, slotCount } from './dependents'
-import { examine, EXAMINED_FAILED, EXAMINED_GONE, EXAMINED_WRITTEN, examinedBytes } from './examine'
+import { examine, EXAMINED_FAILED, EXAMINED_GONE, EXAMINED_WRITTEN, examinedBytes, examinedSteps } from './examine'
 import { forgetNews, news, newsVersions, noteRecord, waiting, Waiting } from './note'
-import { serve, SERVED_FAILED, SERVED_WAITS } from './waiting'
+import { serve, SERVED_FAILED, SERVED_WAITS, servedSteps } from './waiting'
 
 /** Records and bytes of the store that a tick goes through. */
 const MAX_SCANNED = 4096
@@ -104,16 +104,20 @@ function spread(): void {
 function examineDue(): bool {
   const done: Dependent[] = []
   const lost: Dependent[] = []
+  let written: usize = 0
   let bytes: usize = 0
-  for (let i: u32 = 0; i < slotCount() && done.length < MAX_EXAMINED && bytes < MAX_WRITTEN_BYTES && writesSoFar() < MAX_WRITES - SPARE; i++) {
+  let steps: u32 = 0
+  for (let i: u32 = 0; i < slotCount() && steps < MAX_STEPS && bytes < MAX_SCANNED_BYTES && written < MAX_WRITTEN_BYTES && writesSoFar() < MAX_WRITES - SPARE; i++) {
     const entry = dependentIn(i)
     if (!entry || !entry.due || entry.version > settledVersion) continue
     markArena()
     const outcome = examine(entry)
     if (outcome == EXAMINED_FAILED) return false
     // What is written is an event, and stays until it is told
-    if (outcome == EXAMINED_WRITTEN) bytes += examinedBytes
+    if (outcome == EXAMINED_WRITTEN) written += examinedBytes
     else resetToMark()
+    bytes += examinedBytes
+    steps += examinedSteps + STEPS_OF_ONE
     if (outcome == EXAMINED_GONE) lost.push(entry)
     else done.push(entry)
   }
@@ -122,20 +126,34 @@ function examineDue(): bool {
   return true
 }
 
-/** Objects that a tick looks at, most of which it leaves as they are, and bytes of those that it writes. */
-const MAX_EXAMINED = 1024
+/** Entries and owners that a tick goes through, an object counting for some, and bytes of what it writes. */
+const MAX_STEPS: u32 = 4194304
+const STEPS_OF_ONE: u32 = 2048
 const MAX_WRITTEN_BYTES: usize = 786432
 
 function serveWaiting(): i32 {
+  const unserved: Waiting[] = []
   const kept: Waiting[] = []
+  const from = servedSteps
   for (let i = 0; i < waiting.length; i++) {
     const each = waiting[i]
-    const outcome = writesSoFar() < MAX_WRITES - SPARE && each.version <= settledVersion ? serve(each, isSwept) : SERVED_WAITS
+    if (i >= MAX_SERVED || writesSoFar() >= MAX_WRITES - SPARE || servedSteps - from >= MAX_STEPS) {
+      unserved.push(each)
+      continue
+    }
+    const before = writesSoFar()
+    markArena()
+    const outcome = each.version <= settledVersion ? serve(each, isSwept) : SERVED_WAITS
+    if (writesSoFar() == before) resetToMark()
     if (outcome == SERVED_FAILED) return -1
     if (outcome == SERVED_WAITS) kept.push(each)
   }
-  // Those that were served are noted anew where they still wait
+  // Those whose turn has not come are first the next time. What still waits after a write is noted anew.
   waiting.length = 0
+  for (let i = 0; i < unserved.length; i++) waiting.push(unserved[i])
   for (let i = 0; i < kept.length; i++) waiting.push(kept[i])
   return STATUS_OK
 }
+
+/** Objects that wait, of which a tick asks. */
+const MAX_SERVED = 512

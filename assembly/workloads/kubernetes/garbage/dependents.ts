@@ -40,6 +40,24 @@ let used: u32 = 0
 /** Entries that are to be looked at. */
 export let dueCount: u32 = 0
 
+/** Of each owner: what depends on it, and what of that its deletion in the foreground waits for. */
+const counts: Map<u64, i32> = new Map()
+const blockers: Map<u64, i32> = new Map()
+
+export function hasDependents(owner: u64): bool {
+  return counts.has(owner)
+}
+
+export function isBlocked(owner: u64): bool {
+  return blockers.has(owner)
+}
+
+function count(in_: Map<u64, i32>, owner: u64, change: i32): void {
+  const now = (in_.has(owner) ? in_.get(owner) : 0) + change
+  if (now == 0) in_.delete(owner)
+  else in_.set(owner, now)
+}
+
 /** FNV-1a of 64 bits, from a secret start: whoever knew it could make two uids one. */
 export function hashOf(bytes: Span): u64 {
   let hash: u64 = 0xcbf29ce484222325 ^ (<u64>hashSeed << 16) // FNV offset basis
@@ -59,11 +77,14 @@ export function addDependent(owner: u64, key: Span, version: u64, blocks: bool):
     entry.hash = hash
     entry.keyLength = <u32>key.length
     entry.due = false
+    entry.blocks = false
     memory.copy(changetype<usize>(entry) + offsetof<Dependent>(), key.at, key.length) // SAFETY: as long as was allocated
     place(entry)
     dependentCount++
+    count(counts, owner, 1)
   }
   entry.version = version
+  if (entry.blocks != blocks) count(blockers, owner, blocks ? 1 : -1)
   entry.blocks = blocks
   setDue(entry, true)
 }
@@ -101,6 +122,8 @@ export function clearDependents(): void {
   used = 0
   dependentCount = 0
   dueCount = 0
+  counts.clear()
+  blockers.clear()
 }
 
 function hashEntry(owner: u64, key: Span): u32 {
@@ -124,6 +147,8 @@ function find(owner: u64, key: Span, hash: u32): Dependent | null {
 
 function forget(entry: Dependent): void {
   setDue(entry, false)
+  count(counts, entry.owner, -1)
+  if (entry.blocks) count(blockers, entry.owner, -1)
   let slot = entry.hash & (slots - 1)
   while (load<u32>(table + (<usize>slot << 2)) != <u32>changetype<usize>(entry)) slot = (slot + 1) & (slots - 1) // SAFETY: it is there
   store<u32>(table + (<usize>slot << 2), GONE)

@@ -9,13 +9,14 @@ import { namespaceChanged } from '../namespaces/emptying'
 import { namespaces, Resource, storedResources } from '../resources/table'
 import { collectionPrefix, keyName, keyNamespace } from '../storage/key'
 import { RecordView } from '../storage/record'
-import { preview, readRecord, writeRecord } from '../storage/store'
+import { peekRecord, preview, readRecord, writeRecord } from '../storage/store'
 import { isHeld, isProtected, markDeleted, removeObject } from '../verbs/delete'
 import { changed, MODIFIED } from '../watch/changes'
 import { beginsWith } from '../watch/history'
-import { Dependent, dependentIn, hashOf, keptKey, slotCount } from './dependents'
+import { Dependent, dependentIn, hashOf, hasDependents, keptKey, slotCount } from './dependents'
 import { settleFinalizers } from './finalizers'
-import { FOREGROUND, hasFinalizer, OWNER_ABSENT, OWNER_SOLID, OWNER_WAITING, ownersOf, stateOf } from './owners'
+import { isInForeground } from './note'
+import { OWNER_SOLID, OWNER_WAITING, ownersOf, stateOf } from './owners'
 
 /** There is no such object, or it has no owner. */
 export const EXAMINED_GONE = 0
@@ -34,11 +35,13 @@ export function resourceOfKey(key: Span): Resource | null {
   return null
 }
 
-/** Bytes of the last object that was looked at. */
+/** Of the last object that was looked at: its bytes, and entries of the table that were gone through for it. */
 export let examinedBytes: usize = 0
+export let examinedSteps: u32 = 0
 
 export function examine(entry: Dependent): i32 {
   examinedBytes = 0
+  examinedSteps = 0
   const resource = resourceOfKey(entry.key)
   if (!resource) return EXAMINED_GONE
   const key = keptKey(entry)
@@ -52,6 +55,7 @@ export function examine(entry: Dependent): i32 {
   if (!owners) return EXAMINED_GONE
   let solid = 0
   let waits = 0
+  examinedSteps = <u32>owners.count
   let each = owners.first
   while (each) {
     const state = stateOf(each, namespace)
@@ -103,22 +107,15 @@ export function write(resource: Resource, namespace: Span, name: Span, record: R
   return true
 }
 
-function hasDependents(owner: u64): bool {
-  for (let i: u32 = 0; i < slotCount(); i++) {
-    const entry = dependentIn(i)
-    if (entry && entry.owner == owner) return true
-  }
-  return false
-}
-
 // Whether something that depends on it is being deleted in the foreground already.
 function isAmongTheDeleted(owner: u64): bool {
+  examinedSteps += slotCount()
   for (let i: u32 = 0; i < slotCount(); i++) {
     const entry = dependentIn(i)
     if (!entry || entry.owner != owner) continue
     const resource = resourceOfKey(entry.key)
-    const record = resource ? readRecord(resource, keyNamespace(entry.key, resource), keyName(entry.key, resource)) : null
-    if (record && record.isTerminating && record.isHeld && hasFinalizer(treeOf(record), FOREGROUND)) return true
+    const record = resource ? peekRecord(resource, keyNamespace(entry.key, resource), keyName(entry.key, resource)) : null
+    if (record && record.isTerminating && record.isHeld && isInForeground(hashOf(record.uid))) return true
   }
   return false
 }

@@ -15,10 +15,16 @@ export const newsVersions: u64[] = []
 
 /** An object that is being deleted, and waits for what depends on it. */
 export class Waiting {
-  constructor(public key: Uint8Array, public owner: u64, public version: u64) {}
+  constructor(public key: Uint8Array, public owner: u64, public version: u64, public isForeground: bool) {}
 }
 
 export let waiting: Waiting[] = []
+
+/** Whether an owner is known to be deleted in the foreground. */
+export function isInForeground(owner: u64): bool {
+  for (let i = 0; i < waiting.length; i++) if (waiting[i].owner == owner && waiting[i].isForeground) return true
+  return false
+}
 
 export function forgetNews(): void {
   news.length = 0
@@ -56,16 +62,18 @@ export function noteRecord(key: Span, record: RecordView): void {
       each = each.next
     }
   }
-  if (!waits || (!hasFinalizer(root, FOREGROUND) && !hasFinalizer(root, ORPHAN))) return
+  const isForeground = waits && hasFinalizer(root, FOREGROUND)
+  if (!isForeground && !(waits && hasFinalizer(root, ORPHAN))) return
   for (let i = 0; i < waiting.length; i++)
     if (isSame(Span.of(waiting[i].key), key)) {
       waiting[i].version = version
       waiting[i].owner = hashOf(record.uid)
+      waiting[i].isForeground = isForeground
       return tell(record)
     }
   const copy = new Uint8Array(<i32>key.length)
   memory.copy(copy.dataStart, key.at, key.length) // SAFETY: of that length
-  waiting.push(new Waiting(copy, hashOf(record.uid), version))
+  waiting.push(new Waiting(copy, hashOf(record.uid), version, isForeground))
   tell(record)
 }
 

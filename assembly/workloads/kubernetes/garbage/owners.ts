@@ -1,10 +1,11 @@
 // References to owners, and what has become of them.
 import { Span } from '../../../sdk/span'
-import { treeOf } from '../http/render'
 import { JsonNode } from '../json/node'
 import { memberSpan, memberText, metadataOf } from '../object/metadata'
 import { Resource, resources } from '../resources/table'
-import { readRecord } from '../storage/store'
+import { peekRecord } from '../storage/store'
+import { hashOf } from './dependents'
+import { isInForeground } from './note'
 
 export const FOREGROUND = 'foregroundDeletion'
 export const ORPHAN = 'orphan'
@@ -28,9 +29,9 @@ export function ownersOf(root: JsonNode): JsonNode | null {
 export function stateOf(reference: JsonNode, namespace: Span): i32 {
   const resource = resourceOf(reference)
   if (!resource || (resource.namespaced && namespace.length == 0)) return OWNER_SOLID
-  const record = readRecord(resource, resource.namespaced ? namespace : new Span(0, 0), memberSpan(reference, 'name'))
+  const record = peekRecord(resource, resource.namespaced ? namespace : new Span(0, 0), memberSpan(reference, 'name'))
   if (!record || !isSame(record.uid, memberSpan(reference, 'uid'))) return OWNER_ABSENT
-  return record.isTerminating && record.isHeld && hasFinalizer(treeOf(record), FOREGROUND) ? OWNER_WAITING : OWNER_SOLID
+  return record.isTerminating && record.isHeld && isInForeground(hashOf(record.uid)) ? OWNER_WAITING : OWNER_SOLID
 }
 
 function resourceOf(reference: JsonNode): Resource | null {

@@ -11,7 +11,7 @@ import { keyName, keyNamespace } from '../storage/key'
 import { RecordView } from '../storage/record'
 import { readRecord, settledVersion, writesSoFar } from '../storage/store'
 import { isHeld, removeObject } from '../verbs/delete'
-import { dependentIn, hashOf, keptKey, slotCount } from './dependents'
+import { dependentIn, hasDependents, hashOf, isBlocked, keptKey, slotCount } from './dependents'
 import { dropOwners, resourceOfKey, write } from './examine'
 import { Waiting } from './note'
 import { FOREGROUND, hasFinalizer, ORPHAN, ownersOf, removeFinalizer } from './owners'
@@ -21,6 +21,9 @@ export const SERVED_WAITS = 1
 /** The transaction cannot go on. */
 export const SERVED_FAILED = 2
 
+/** Entries of the table that were gone through, in all. */
+export let servedSteps: u32 = 0
+
 /** Left for what a transaction writes besides. */
 const SPARE = 8
 /** Of objects that one transaction writes. */
@@ -28,6 +31,7 @@ const MAX_BYTES: usize = 786432
 
 /** @param isKnown whether all that depends on anything is known */
 export function serve(each: Waiting, isKnown: bool): i32 {
+  if (each.isForeground && isBlocked(each.owner)) return SERVED_WAITS
   const key = Span.of(each.key)
   const resource = resourceOfKey(key)
   if (!resource) return SERVED_DONE
@@ -39,24 +43,17 @@ export function serve(each: Waiting, isKnown: bool): i32 {
   const orphans = hasFinalizer(root, ORPHAN)
   if (!orphans && !hasFinalizer(root, FOREGROUND)) return SERVED_DONE
   if (!isKnown) return SERVED_WAITS
-  if (orphans) {
+  if (orphans && hasDependents(each.owner)) {
     const left = releaseDependents(each.owner, record.uid)
     if (left != SERVED_DONE) return left
-  } else if (isBlocked(each.owner)) return SERVED_WAITS
+  } else if (!orphans && isBlocked(each.owner)) return SERVED_WAITS
   return finish(resource, namespace, name, record, root, orphans ? ORPHAN : FOREGROUND) ? SERVED_DONE : SERVED_FAILED
-}
-
-function isBlocked(owner: u64): bool {
-  for (let i: u32 = 0; i < slotCount(); i++) {
-    const entry = dependentIn(i)
-    if (entry && entry.owner == owner && entry.blocks) return true
-  }
-  return false
 }
 
 // Takes the owner out of all that refers to it. What is not durable yet, or does not fit, waits.
 function releaseDependents(owner: u64, uid: Span): i32 {
   let bytes: usize = 0
+  servedSteps += slotCount()
   for (let i: u32 = 0; i < slotCount(); i++) {
     const entry = dependentIn(i)
     if (!entry || entry.owner != owner) continue

@@ -27,7 +27,7 @@ export function issue(reason: string, message: string, field: string): void {
 }
 
 function add(reason: string, message: string, field: string): void {
-  if (issues.length < MAX_ISSUES) issues.push(new Cause(reason, message, field))
+  if (issues.length < MAX_ISSUES) issues.push(new Cause(reason, message, shortened(field)))
 }
 
 export function required(field: string, detail: string): void {
@@ -55,19 +55,33 @@ export function tooLong(field: string, most: i32): void {
   add('FieldValueTooLong', 'Too long: must have at most ' + most.toString() + ' bytes', field)
 }
 
-/** As Go's %q writes it, for what may stand in an answer. */
-export function quoted(text: string): string {
+/** As Go's %q writes it, for what may stand in an answer; what is long is cut short. */
+export function quoted(whole: string): string {
+  const text = shortened(whole)
   let out = '"'
+  let from = 0
   for (let i = 0; i < text.length; i++) {
     const c = text.charCodeAt(i)
+    if (c >= 0x20 && c != 0x22 && c != 0x5c && c != 0x7f) continue
+    out += text.substring(from, i)
+    from = i + 1
     if (c == 0x22 || c == 0x5c) out += '\\' + String.fromCharCode(c)
     else if (c == 0x0a) out += '\\n'
     else if (c == 0x0d) out += '\\r'
     else if (c == 0x09) out += '\\t'
-    else if (c < 0x20 || c == 0x7f) out += '\\x' + (c < 16 ? '0' : '') + c.toString(16)
-    else out += String.fromCharCode(c)
+    else out += '\\x' + (c < 16 ? '0' : '') + c.toString(16)
   }
-  return out + '"'
+  return out + text.substring(from) + '"'
+}
+
+/** What an answer shows of one text of a body: nothing is collected during a call, so what is put together of megabytes could end it. */
+const MAX_SHOWN = 1024
+
+export function shortened(text: string): string {
+  if (text.length <= MAX_SHOWN) return text
+  // Not between the halves of a character
+  const half = (text.charCodeAt(MAX_SHOWN - 1) & 0xfc00) == 0xd800
+  return text.substring(0, half ? MAX_SHOWN - 1 : MAX_SHOWN) + '...'
 }
 
 /** Answers what was gathered. Always false. */
@@ -76,7 +90,8 @@ export function failInvalid(resource: Resource, name: string): bool {
 }
 
 /** The same for options, whose group is meta.k8s.io. */
-export function failInvalidNamed(group: string, kind: string, name: string): bool {
+export function failInvalidNamed(group: string, kind: string, whole: string): bool {
+  const name = shortened(whole)
   let text = ''
   for (let i = 0; i < issues.length; i++) text += (i > 0 ? ', ' : '') + issues[i].field + ': ' + issues[i].message
   if (issues.length > 1) text = '[' + text + ']'

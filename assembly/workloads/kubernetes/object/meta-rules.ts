@@ -1,7 +1,7 @@
 // Rules of metadata that hold for every kind: ValidateObjectMeta and ValidateObjectMetaUpdate of k8s.io/apimachinery/pkg/api/validation.
 import { forbidden, invalid, invalidNumber, issuesAreFull, quoted, required, tooLong } from '../http/issues'
 import { JsonNode } from '../json/node'
-import { MAX_ANNOTATION_BYTES, MAX_ITEMS, MAX_MANAGER_BYTES, MAX_SUBRESOURCE_BYTES } from '../limits'
+import { MAX_ANNOTATION_BYTES, MAX_ITEMS, MAX_MANAGER_BYTES, MAX_MANAGERS, MAX_SUBRESOURCE_BYTES } from '../limits'
 import { definitions, namespaces, Resource } from '../resources/table'
 import { Span } from '../../../sdk/span'
 import { memberSpan, memberText } from './metadata'
@@ -101,7 +101,7 @@ function checkOwners(owners: JsonNode | null): void {
 
 /** Who owns what, as a user says it: ValidateManagedFields of k8s.io/apimachinery. What is no entry is not heeded (apply/track.ts). */
 export function checkManagedFields(list: JsonNode | null): void {
-  if (list && list.count > MAX_ITEMS) return invalidNumber('metadata.managedFields', list.count.toString(), 'must have at most ' + MAX_ITEMS.toString() + ' items')
+  if (list && list.count > MAX_MANAGERS) return invalidNumber('metadata.managedFields', list.count.toString(), 'must have at most ' + MAX_MANAGERS.toString() + ' items')
   let index = 0
   let each = list ? list.first : null
   while (each && !issuesAreFull()) {
@@ -113,6 +113,9 @@ export function checkManagedFields(list: JsonNode | null): void {
   }
 }
 
+/** Characters of new finalizers that an answer lists. */
+const MAX_ADDED = 4096
+
 /** What may not change: `creationTimestamp`, and while it is being deleted no finalizer may be new. */
 export function checkMetadataUpdate(metadata: JsonNode, old: JsonNode): void {
   immutable(metadata, old, 'creationTimestamp')
@@ -122,7 +125,7 @@ export function checkMetadataUpdate(metadata: JsonNode, old: JsonNode): void {
   let added = ''
   let each = finalizers ? finalizers.first : null
   while (each) {
-    if (!before || !holds(before, each)) added += (added.length > 0 ? ', ' : '') + quoted(each.text())
+    if (added.length <= MAX_ADDED && (!before || !holds(before, each))) added += (added.length > 0 ? ', ' : '') + quoted(each.text())
     each = each.next
   }
   if (added.length > 0) forbidden('metadata.finalizers', 'no new finalizers can be added if the object is being deleted, found new finalizers []string{' + added + '}')

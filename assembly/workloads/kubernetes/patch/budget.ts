@@ -20,6 +20,10 @@ export function spend(steps: i64): bool {
   return left >= 0
 }
 
+export function stepsLeft(): i64 {
+  return left
+}
+
 export function isSpent(): bool {
   return left < 0
 }

@@ -49,13 +49,21 @@ export function leave(): void {
   indices.pop()
 }
 
+/** Of a name, and of a path as it is shown: names of maps are of any length. */
+const MAX_NAME: usize = 256
+const MAX_PATH = 4096
+
+function keyText(index: i32): string {
+  return String.UTF8.decodeUnsafe(keys[index], min(keyLengths[index], MAX_NAME))
+}
+
 /** `metadata.ownerReferences[0].uid` */
 export function pathText(): string {
   let text = ''
-  for (let i = 0; i < names.length; i++) {
-    if (indices[i] == BRACKET) text += '[' + String.UTF8.decodeUnsafe(keys[i], keyLengths[i]) + ']'
+  for (let i = 0; i < names.length && text.length < MAX_PATH; i++) {
+    if (indices[i] == BRACKET) text += '[' + keyText(i) + ']'
     else if (indices[i] >= 0) text += '[' + indices[i].toString() + ']'
-    else text += (text.length > 0 ? '.' : '') + (keys[i] != 0 ? String.UTF8.decodeUnsafe(keys[i], keyLengths[i]) : names[i])
+    else text += (text.length > 0 ? '.' : '') + (keys[i] != 0 ? keyText(i) : names[i])
   }
   return text
 }

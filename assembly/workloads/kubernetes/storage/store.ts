@@ -111,6 +111,12 @@ export function readRecord(resource: Resource, namespace: Span, name: Span): Rec
   return new RecordView().read(keepBytes(buffer + FRONT + VERSION_BYTES, length), length, load<u64>(buffer, FRONT))
 }
 
+/** A record where it was read to, until the next read. */
+export function peekRecord(resource: Resource, namespace: Span, name: Span): RecordView | null {
+  const length = fetch(resource, namespace, name)
+  return length < 0 ? null : new RecordView().read(buffer + FRONT + VERSION_BYTES, length, load<u64>(buffer, FRONT))
+}
+
 const recordText = new TextWriter()
 
 /** The object as it would be stored, in the arena; its resourceVersion is 0. */

@@ -137,13 +137,16 @@ function advance(watcher: Watcher, settledOnly: bool): bool {
 
 /** Most watchers want the same line: the last one made is kept. */
 let lineOf: u64 = u64.MAX_VALUE
+/** Versions of one resource write it otherwise. */
+let lineFor: Resource | null = null
 
 function give(watcher: Watcher, event: Event, sequence: u64): i32 {
   const plain = watcher.form == FORM_JSON && watcher.selectors.isEmpty
-  if (!plain || lineOf != sequence) {
+  if (!plain || lineOf != sequence || lineFor != watcher.resource) {
     const hadColumns = watcher.hasColumns
     line.clear()
     lineOf = plain ? sequence : u64.MAX_VALUE
+    lineFor = watcher.resource
     if (!watcher.write(line, event)) return STATUS_OK
     const status = stream(watcher.request, line.at, line.length, 0)
     if (status == STATUS_AGAIN) watcher.hasColumns = hadColumns
