@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { auditKubernetes } from '../../host/cli/audit-kubernetes.ts'
+import { eventLine, eventTableHead } from '../../host/cli/audit-kubernetes-table.ts'
 import { customerPolicy } from '../../host/cli/proxy.ts'
 import { findHost } from '../../host/cli/running-host.ts'
 import { connect, type Enclave, identityFromPem } from '../../host/client/index.ts'
@@ -29,6 +30,31 @@ const create = (enclave: Enclave, name: string) =>
     body: JSON.stringify({ metadata: { name } }),
     headers: { 'content-type': 'application/json' },
   })
+
+t.test('shows whatever an event says on one line of 100 columns, without control characters', async (t) => {
+  const hostile = `\u001b[2J\u202e\n${'x'.repeat(300)}`
+  const event = {
+    verb: hostile,
+    user: { username: hostile },
+    impersonatedUser: { username: hostile },
+    objectRef: { resource: hostile, subresource: hostile, namespace: hostile, name: hostile },
+    responseStatus: { code: hostile },
+    stageTimestamp: hostile,
+  }
+  for (const each of [
+    event,
+    { ...event, objectRef: undefined, requestURI: hostile },
+    {},
+    { verb: {}, user: { username: 7 } },
+  ]) {
+    const line = eventLine(1, JSON.stringify(each))
+    t.match(line, /^1 [ -~…]*$/)
+    t.ok([...line].length <= 100, `${line.length}`)
+  }
+  t.ok(eventTableHead().length <= 100)
+  t.match(eventLine(2, '{"user":{}}'), /\(nobody known\)/)
+  for (const text of ['', 'x', 'null', '7']) t.throws(() => eventLine(1, text), { code: 'ERR_AUDIT_ANSWER' }, text)
+})
 
 t.test('shows in 100 columns who asked for what, and copies it', async (t) => {
   const enclave = await reach()

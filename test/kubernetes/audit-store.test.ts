@@ -76,6 +76,23 @@ t.test('chains nothing that came to nothing, and all that did not', async (t) =>
   }
 })
 
+t.test('survives that a store loses a batch and most of what was in it', async (t) => {
+  const at = new KubernetesShell()
+  const write = (name: string) => at.demand(201, 'POST', CONFIG_MAPS, configMap(name))
+  write('first')
+  const { head } = await readAudit(at)
+  const kept = new Map(at.shell.records)
+  for (let i = 0; i < 70; i++) write(`b${i}`)
+  at.shell.records = kept
+  at.shell.lost = at.shell.version
+  for (let i = 0; i < 70; i++) write(`c${i}`)
+  const { events } = await readAudit(at, { after: head })
+  t.same(
+    events.map(({ objectRef }) => objectRef.name),
+    Array.from({ length: 70 }, (_, i) => `c${i}`),
+  )
+})
+
 t.test('makes what conflicts run again, and tells of it once', async (t) => {
   const at = new KubernetesShell()
   at.create('configmaps', configMap('a'))

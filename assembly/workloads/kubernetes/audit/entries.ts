@@ -94,10 +94,10 @@ export function ready(settled: u64, mostBytes: usize): i32 {
   return count
 }
 
-/** Bytes of the oldest `count`. */
+/** Bytes of the oldest `count`, or of all where there are fewer. */
 export function oldestBytes(count: i32): usize {
   let bytes: usize = 0
-  for (let i = 0; i < count; i++) bytes += waiting[i].length
+  for (let i = 0; i < count && i < waiting.length; i++) bytes += waiting[i].length
   return bytes
 }
 
