@@ -170,7 +170,7 @@ t.test('refuses every truncation and survives 2,000 mutations', async (t) => {
   const manifest = {
     memory: { maxPages: 512 },
     table: { maxElements: 64 },
-    imports: ['delete', 'get', 'put', 'respond', 'scan', 'stream'],
+    imports: ['delete', 'get', 'put', 'respond', 'scan', 'settled', 'stream'],
   }
   t.equal(admit(bytes, manifest), 'admitted')
   for (let length = 0; length < bytes.length; length += 37)
