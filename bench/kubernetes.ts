@@ -1,6 +1,7 @@
 /**
- * `node host/cli/bootstrap.cjs --run bench/kubernetes.ts [--quick] [--objects N,…] [--json FILE]`: the Kubernetes API through the proxy, with
- * TLS, on a durable store: 4 KiB Secrets read, listed and written, the delivery of watches, and what many objects cost. `/readyz` in the
+ * `node host/cli/bootstrap.cjs --run bench/kubernetes.ts [--quick] [--objects N,…] [--custom N,…] [--json FILE]`: the Kubernetes API through
+ * the proxy, with TLS, on a durable store: 4 KiB Secrets read, listed and written, the delivery of watches, and what many objects cost,
+ * custom ones too. `/readyz` in the
  * same run is the floor: the same way there and back, and nothing done. Client and host share the cores.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
@@ -16,11 +17,14 @@ const CONNECTIONS = [1, 16]
 /** Of the rows that count objects: 100,000 of them have to fit a store of 256 MiB. */
 const SMALL_BYTES = 1024
 const ROUNDS = 20
+const CONFIG_MAPS = '/api/v1/namespaces/bench/configmaps'
+const WIDGETS = '/apis/bench.wasmclave.dev/v1/namespaces/bench/widgets'
 
 const { values } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     objects: { type: 'string', default: '10000' },
+    custom: { type: 'string', default: '10000' },
     json: { type: 'string' },
   },
 })
@@ -41,11 +45,10 @@ try {
   await namespaceOf(target, 'bench')
   await readsAndWrites(target)
   for (const watchers of values.quick ? [100] : [100, 1000]) await delivery(target, watchers)
-  for (const count of values.objects
-    .split(',')
-    .map(Number)
-    .filter((n) => n > 0))
-    await objects(target, count)
+  for (const count of counts(values.objects)) await objects(target, count, 'objects', CONFIG_MAPS, configMap)
+  const custom = counts(values.custom)
+  if (custom.length > 0) await define(target)
+  for (const count of custom) await objects(target, count, 'custom objects', WIDGETS, widget)
 } finally {
   await server.stop()
 }
@@ -170,15 +173,77 @@ async function delivery(target: LoadTarget, watchers: number): Promise<void> {
   )
 }
 
-async function objects(target: LoadTarget, count: number): Promise<void> {
-  const path = '/api/v1/namespaces/bench/configmaps'
+function configMap(name: string, value: string): unknown {
+  return { metadata: { name }, data: { value } }
+}
+
+function widget(name: string, value: string): unknown {
+  return { apiVersion: 'bench.wasmclave.dev/v1', kind: 'Widget', metadata: { name }, spec: { size: 3, value } }
+}
+
+/** A definition whose schema has what most have: types, a bound, a default, a status. */
+async function define(target: LoadTarget): Promise<void> {
+  const spec = {
+    type: 'object',
+    required: ['size'],
+    properties: {
+      size: { type: 'integer', minimum: 1, maximum: 9 },
+      value: { type: 'string', maxLength: 100_000 },
+      colour: { type: 'string', enum: ['red', 'blue'], default: 'red' },
+    },
+  }
+  const schema = { type: 'object', properties: { spec, status: { type: 'object' } } }
+  const version = { name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: schema } }
+  const names = { plural: 'widgets', singular: 'widget', kind: 'Widget' }
+  const connection = await LoadConnection.open(target)
+  const { status } = await connection.send(
+    requestBytes(
+      target,
+      'POST',
+      '/apis/apiextensions.k8s.io/v1/customresourcedefinitions',
+      JSON.stringify({
+        apiVersion: 'apiextensions.k8s.io/v1',
+        kind: 'CustomResourceDefinition',
+        metadata: { name: 'widgets.bench.wasmclave.dev' },
+        spec: { group: 'bench.wasmclave.dev', scope: 'Namespaced', names, versions: [version] },
+      }),
+    ),
+  )
+  if (status !== 201) throw new Error(`status ${status} for the definition`)
+  // Served once it is durable
+  for (let found = 0; found !== 200; ) found = (await connection.send(requestBytes(target, 'GET', WIDGETS))).status
+  connection.close()
+}
+
+function counts(list: string): number[] {
+  return list
+    .split(',')
+    .map(Number)
+    .filter((n) => n > 0)
+}
+
+async function objects(
+  target: LoadTarget,
+  count: number,
+  what: string,
+  path: string,
+  object: (name: string, value: string) => unknown,
+): Promise<void> {
   const value = 'x'.repeat(SMALL_BYTES)
   let made = 0
   const start = performance.now()
   await fill(target, count, () =>
-    requestBytes(target, 'POST', path, JSON.stringify({ metadata: { name: `o-${count}-${made++}` }, data: { value } })),
+    requestBytes(target, 'POST', path, JSON.stringify(object(`o-${count}-${made++}`, value))),
   )
-  row(`creating ${count} objects of 1 KiB`, (count * 1000) / (performance.now() - start), '/s')
+  row(`creating ${count} ${what} of 1 KiB`, (count * 1000) / (performance.now() - start), '/s')
+  for (const [verb, asked] of [
+    ['GET', `${path}/o-${count}-7`],
+    ['LIST 500', `${path}?limit=500`],
+  ] as const) {
+    const result = await load(target, 1, seconds, 200, () => requestBytes(target, 'GET', asked))
+    const p50 = percentile(result.latenciesMs, 0.5).toPrecision(3)
+    row(`${verb} of ${count} ${what}, 1 connection`, result.requests / result.seconds, '/s', `p50 ${p50} ms`)
+  }
   row(`memory of the enclave with them`, enclaveRss(), 'MiB', 'resident')
   await server.kill()
   const again = performance.now()
