@@ -59,6 +59,8 @@ export const disk: Disk = {
     try {
       for (let done = 0; done < bytes.length; ) {
         const { bytesWritten } = await file.write(bytes, done, bytes.length - done, at + done)
+        // A disk that takes nothing and says nothing must not hold the register for ever
+        if (bytesWritten === 0) throw new Error(`nothing of ${bytes.length - done} bytes was written`)
         done += bytesWritten
       }
     } finally {
